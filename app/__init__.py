@@ -1,0 +1,1 @@
+"""EGS Studio: the edges: starts, wires, routes, draws."""

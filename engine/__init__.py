@@ -1,0 +1,1 @@
+"""The engine: the method, its data, the search and the processes that run it."""

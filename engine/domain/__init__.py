@@ -1,0 +1,1 @@
+"""Plain values, ports and errors that every other part shares."""

@@ -1,0 +1,291 @@
+"""What the engine and the pages ask of the outside world.
+
+Each protocol states its contract in prose; one test class runs against every
+implementation.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Literal, Protocol
+
+from engine.domain.catalog import Catalog
+from engine.domain.config import SearchConfig
+from engine.domain.errors import FailureReason
+from engine.domain.run import (
+    Checkpoint,
+    EventKind,
+    Progress,
+    Request,
+    Run,
+    RunEvent,
+    RunState,
+)
+from engine.domain.snapshot import Frames, Series, Snapshot
+from engine.domain.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Device:
+    """One place where a search can run.
+
+    Attributes:
+        id: ``cpu`` or the UUID of a GPU.
+        index: Number in ``cuda:<index>``; None for a CPU.
+        label: Name for people.
+        memory_bytes: Memory of the device.
+        places: How many searches may share it at a time.
+    """
+
+    id: str
+    index: int | None
+    label: str
+    memory_bytes: int
+    places: int = 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine with an engine on it.
+
+    Attributes:
+        name: Host name.
+        process: Identity of the engine process: boot id, pid and start time.
+        heartbeat_at: When it last said that it lives.
+    """
+
+    name: str
+    process: str
+    heartbeat_at: datetime
+    devices: tuple[Device, ...] = ()
+    versions: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A stored file: its key, length and SHA-256 digest."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+class Clock(Protocol):
+    """Time, so that tests can hold it."""
+
+    def now(self) -> datetime:
+        """The present moment, timezone-aware UTC."""
+
+
+class RunStore(Protocol):
+    """Runs with all their rows; the only truth that processes share.
+
+    Every method is one transaction: it happens wholly or not at all. Methods
+    with ``attempt`` raise :class:`Fenced` when the run's attempt is another or
+    its state is not RUNNING, and then change nothing. Methods with ``run_id``
+    raise :class:`NotFound` for a run that does not exist.
+    """
+
+    def create(
+        self,
+        config: SearchConfig,
+        *,
+        name: str,
+        priority: int = 0,
+        parent_id: int | None = None,
+    ) -> Run:
+        """Add a QUEUED run and its first event."""
+
+    def run(self, run_id: int) -> Run:
+        """One run."""
+
+    def runs(self, states: Iterable[RunState] | None = None) -> list[Run]:
+        """Runs, latest first; all of them or those in the given states."""
+
+    def queue(self) -> list[Run]:
+        """QUEUED runs in the order in which they shall start: priority, then id."""
+
+    def delete(self, run_id: int) -> None:
+        """Remove an ended or paused run with all its rows.
+
+        Raises:
+            WrongState: It is queued or running.
+        """
+
+    def set_priority(self, run_id: int, priority: int) -> None:
+        """Change the place in the queue."""
+
+    def ask(self, run_id: int, request: Request) -> Run:
+        """Write a wish on a RUNNING run; a stop replaces a pause.
+
+        Raises:
+            WrongState: It is not running.
+        """
+
+    def transition(
+        self,
+        run_id: int,
+        to: RunState,
+        *,
+        why: str,
+        attempt: int | None = None,
+        failure: FailureReason | None = None,
+        error: str | None = None,
+        crashed: bool = False,
+    ) -> Run:
+        """Compare-and-set along ``TRANSITIONS`` and log it.
+
+        With ``attempt``, fenced. Leaving RUNNING clears request, device and
+        handle and frees the device; entering QUEUED clears failure and
+        ``ended_at``; entering an ended state sets ``ended_at``. ``crashed``
+        adds one to the crashes in a row; a QUEUED after FAILED or PAUSED
+        sets them to 0.
+
+        Raises:
+            WrongState: The present state does not lead there.
+        """
+
+    def claim(self, run_id: int, *, node: str, device: Device) -> Run | None:
+        """Take a QUEUED run: RUNNING, attempt + 1, device leased.
+
+        In the same transaction the history past the last checkpoint (all of
+        it, if there is none) is deleted and progress set back to it. None when
+        somebody else was faster or the device has no free place.
+        """
+
+    def adopt(self, run_id: int, *, from_node: str, attempt: int) -> bool:
+        """Put a RUNNING run of a dead node back into the queue, once."""
+
+    def set_handle(self, run_id: int, attempt: int, handle: str) -> None:
+        """Remember the launcher's name of the process. Fenced."""
+
+    def set_waiting(self, run_id: int, reason: str | None) -> None:
+        """Say why a QUEUED run waits; nothing happens in other states."""
+
+    def beat(self, run_id: int, attempt: int) -> Request | None:
+        """Record the heartbeat and return the pending wish. Fenced."""
+
+    def append(
+        self, run_id: int, attempt: int, snapshots: Sequence[Snapshot], progress: Progress
+    ) -> None:
+        """Add snapshots (a repeated step replaces) and set progress. Fenced."""
+
+    def snapshots(
+        self,
+        run_id: int,
+        *,
+        after: int = -1,
+        limit: int | None = None,
+        epochs_only: bool = False,
+    ) -> list[Snapshot]:
+        """Snapshots with step above ``after``, ascending."""
+
+    def snapshot(self, run_id: int, step: int | None = None) -> Snapshot | None:
+        """The latest snapshot at or before ``step``; None if there is none."""
+
+    def frames(
+        self, run_id: int, *, after: int = -1, limit: int = 50_000, stride: int = 1
+    ) -> Frames:
+        """Snapshots above step ``after`` in the browser's compact form."""
+
+    def series(self, run_id: int, *, after: int = -1) -> list[Series]:
+        """Every metric over time, above step ``after``."""
+
+    def events(self, run_id: int) -> list[RunEvent]:
+        """The log, oldest first."""
+
+    def note(self, run_id: int, kind: EventKind, text: str) -> None:
+        """Add a line to the log."""
+
+    def add_checkpoint(self, run_id: int, attempt: int, checkpoint: Checkpoint) -> None:
+        """Make a checkpoint exist, and set the crashes in a row to 0. Fenced."""
+
+    def checkpoints(self, run_id: int) -> list[Checkpoint]:
+        """Checkpoints by step, ascending."""
+
+    def drop_checkpoint(self, run_id: int, key: str) -> None:
+        """Forget a checkpoint; its file is the caller's."""
+
+    def register_node(self, node: Node, *, stale_seconds: float) -> None:
+        """Become the engine of a machine.
+
+        Raises:
+            EngineAlreadyRunning: Another process with that node name has a
+                heartbeat younger than ``stale_seconds``.
+        """
+
+    def beat_node(self, name: str, process: str) -> None:
+        """Record an engine's heartbeat.
+
+        Raises:
+            EngineAlreadyRunning: Another process has taken the node.
+        """
+
+    def release_node(self, name: str, process: str) -> None:
+        """Forget an engine that ends in order."""
+
+    def nodes(self) -> list[Node]:
+        """Every machine that had an engine."""
+
+    def publish(self, catalog: Catalog) -> None:
+        """Replace the catalogue."""
+
+    def catalog(self) -> Catalog | None:
+        """The catalogue that an engine published last."""
+
+    def space_of(self, run: Run) -> SearchSpace | None:
+        """The search space of a run with its number of nodes, from the catalogue."""
+
+
+class ArtifactStore(Protocol):
+    """Files by key. A key that can be read was written to its end."""
+
+    def write(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """A file to write; it appears under its key, complete and durable, on
+        leaving without an exception, and not at all otherwise.
+
+        Raises:
+            DiskFull: There was no room.
+        """
+
+    def describe(self, key: str) -> Artifact:
+        """Length and digest. Raises :class:`NotFound`."""
+
+    def read(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """The file, for reading. Raises :class:`NotFound`."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """Keys below a folder, sorted."""
+
+    def delete(self, key: str) -> None:
+        """Remove a file; nothing happens if there is none."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a launcher can run: its devices."""
+
+    devices: tuple[Device, ...]
+
+
+ProcessState = Literal["pending", "running", "ended", "lost"]
+
+
+class Launcher(Protocol):
+    """Starts and ends worker processes; every verb may be called twice."""
+
+    def capacity(self) -> Capacity:
+        """The devices that are there now."""
+
+    def submit(self, run_id: int, attempt: int, argv: Sequence[str], device: Device) -> str:
+        """Start a worker and return a handle that outlives this process."""
+
+    def probe(self, handle: str) -> ProcessState:
+        """``ended``: it is gone; ``lost``: nobody can say."""
+
+    def stop(self, handle: str, *, grace_seconds: float) -> None:
+        """Ask to end; after the grace, force it. Does not wait for it."""
+
+    def logs(self, run_id: int, attempt: int, *, tail_bytes: int = 65_536) -> str:
+        """The end of what the worker printed."""

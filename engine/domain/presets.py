@@ -1,0 +1,89 @@
+"""Named starting points of a search, each explained in one sentence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.domain.config import SearchConfig, make_config
+from engine.domain.errors import InvalidConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A label, one sentence, and the settings that differ from the defaults."""
+
+    name: str
+    label: str
+    description: str
+    settings: Mapping[str, Any]
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset(
+        "digits",
+        "Handwritten digits",
+        "1,797 real 8x8 digits from scikit-learn; ends within three minutes on two CPU cores.",
+        {
+            "data": "digits",
+            "cells": 4,
+            "channels": 8,
+            "draws": 4,
+            "epochs": 20,
+            "alpha_learning_rate": 0.05,
+            "temperature_start": 5.0,
+        },
+    ),
+    Preset(
+        "cifar10-cpu",
+        "CIFAR-10 on a CPU",
+        "A small network on a part of CIFAR-10; ends within twenty minutes on two CPU cores.",
+        {
+            "data": "cifar10",
+            "stem_stride": 2,
+            "cells": 4,
+            "channels": 8,
+            "draws": 4,
+            "epochs": 10,
+            "train_limit": 20_000,
+            "crop_padding": 4,
+            "flip": True,
+            "alpha_learning_rate": 0.02,
+        },
+    ),
+    Preset(
+        "cifar10",
+        "CIFAR-10 as published",
+        "The paper's search: 8 cells, 16 channels, M = 7, 100 epochs; about a day on one GPU.",
+        {
+            "data": "cifar10",
+            "epochs": 100,
+            "crop_padding": 4,
+            "flip": True,
+            "validation_fraction": 0.1,
+            "alpha_learning_rate": 3e-4,
+            "alpha_weight_decay": 1e-3,
+        },
+    ),
+)
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        InvalidConfig: There is none.
+    """
+    for candidate in PRESETS:
+        if candidate.name == name:
+            return candidate
+    raise InvalidConfig(
+        asked=f"the preset {name!r}",
+        found="no such preset",
+        allowed=f"one of {', '.join(candidate.name for candidate in PRESETS)}",
+        advice="choose one of these",
+    )
+
+
+def preset_config(name: str, **changes: Any) -> SearchConfig:
+    """The configuration of a preset with some settings changed."""
+    return make_config({**preset(name).settings, **changes})

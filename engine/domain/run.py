@@ -1,0 +1,167 @@
+"""A run, its states, and the one table of allowed transitions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from engine.domain.config import SearchConfig
+from engine.domain.errors import FailureReason
+
+
+class RunState(StrEnum):
+    """Where a run is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class Request(StrEnum):
+    """What a person wants of a running run; a wish, not a state."""
+
+    PAUSE = "pause"
+    STOP = "stop"
+
+
+TRANSITIONS: dict[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.STOPPED}),
+    RunState.RUNNING: frozenset(
+        {
+            RunState.COMPLETED,
+            RunState.FAILED,
+            RunState.STOPPED,
+            RunState.PAUSED,
+            RunState.QUEUED,
+        }
+    ),
+    RunState.PAUSED: frozenset({RunState.QUEUED, RunState.STOPPED}),
+    RunState.FAILED: frozenset({RunState.QUEUED}),
+    RunState.COMPLETED: frozenset(),
+    RunState.STOPPED: frozenset(),
+}
+
+ENDED = frozenset({RunState.COMPLETED, RunState.FAILED, RunState.STOPPED})
+
+
+def sources_of(target: RunState) -> frozenset[RunState]:
+    """The states from which ``target`` may be reached in one transition."""
+    return frozenset(state for state, targets in TRANSITIONS.items() if target in targets)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search has come, for tables and time left.
+
+    Attributes:
+        step: Completed weight updates.
+        total_steps: Updates of the whole search.
+        epoch: Completed epochs.
+        seconds: Training time so far, without pauses.
+        score: Latest figure of the child in the task's main metric, in per cent.
+        score_name: Name of that metric, such as ``child_accuracy``.
+        gap: Child error minus supernet error, in percentage points.
+    """
+
+    step: int = 0
+    total_steps: int = 0
+    epoch: int = 0
+    seconds: float = 0.0
+    score: float | None = None
+    score_name: str | None = None
+    gap: float | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One search: its identity, configuration, state and times (UTC).
+
+    Attributes:
+        id: Short number that people type.
+        uid: Identity that never collides, used in paths.
+        request: Pending wish, if any.
+        priority: Higher runs start earlier; equal ones in order of creation.
+        attempt: How often a process has taken the run; fences stale writers.
+        crashes: Crashes in a row without a new checkpoint between them.
+        parent_id: The run it was forked from.
+        node: Machine that runs it.
+        device: Device it holds, such as ``cpu`` or a GPU's UUID.
+        handle: The launcher's own name for the process.
+        waiting: Why a queued run does not start yet.
+        failure: Why a failed run failed, and ``error`` the sentence about it.
+    """
+
+    id: int
+    uid: str
+    name: str
+    state: RunState
+    config: SearchConfig
+    created_at: datetime
+    request: Request | None = None
+    priority: int = 0
+    attempt: int = 0
+    crashes: int = 0
+    parent_id: int | None = None
+    node: str | None = None
+    device: str | None = None
+    handle: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    heartbeat_at: datetime | None = None
+    progress_at: datetime | None = None
+    progress: Progress = Progress()
+    waiting: str | None = None
+    failure: FailureReason | None = None
+    error: str | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether no process will touch the run again by itself."""
+        return self.state in ENDED
+
+
+class EventKind(StrEnum):
+    """Kinds of entries in a run's log."""
+
+    CREATED = "created"
+    TRANSITION = "transition"
+    REQUEST = "request"
+    CHECKPOINT = "checkpoint"
+    NOTE = "note"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """One line of a run's log: when, by which attempt, what and why."""
+
+    at: datetime
+    attempt: int
+    kind: EventKind
+    text: str
+    before: RunState | None = None
+    after: RunState | None = None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file from which the search continues exactly; the record makes it exist.
+
+    Attributes:
+        step: Completed weight updates in it.
+        epoch: Completed epochs in it.
+        key: Name in the artifact store.
+        size_bytes: Length of the file.
+        sha256: Digest of its content, in hexadecimal.
+        score: The child's figure at that moment, if measured.
+    """
+
+    step: int
+    epoch: int
+    key: str
+    size_bytes: int
+    sha256: str
+    created_at: datetime
+    score: float | None = None

@@ -1,0 +1,86 @@
+"""Search spaces: which nodes, edges and operations a cell may have.
+
+This module is the only owner of edge numbering. Sources 0 … inputs-1 are the
+inputs of the cell; intermediate node n is source number inputs+n. Edges are
+ordered by target, then by source, so that the edges of one node are contiguous.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+Scope = Literal["node", "edge"]
+Output = Literal["concat", "mean", "last"]
+
+NONE = "none"
+
+
+@dataclass(frozen=True, order=True)
+class Edge:
+    """One possible connection, from source number to target number."""
+
+    source: int
+    target: int
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The set of all cells that a search can find.
+
+    Attributes:
+        name: Stored name, never renamed.
+        label: What people read.
+        cell_kinds: Kinds of cell with architecture parameters of their own.
+        inputs: Number of inputs of a cell.
+        nodes: Number N of intermediate nodes.
+        operations: Names of the K candidate operations, in column order.
+        output: How the intermediate nodes become the output of the cell.
+    """
+
+    name: str
+    label: str
+    cell_kinds: tuple[str, ...]
+    inputs: int
+    nodes: int
+    operations: tuple[str, ...]
+    output: Output = "concat"
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """All E edges in their fixed order."""
+        return tuple(
+            Edge(source, self.inputs + node)
+            for node in range(self.nodes)
+            for source in range(self.inputs + node)
+        )
+
+    @cached_property
+    def edges_of(self) -> tuple[range, ...]:
+        """For each intermediate node, the indices of its incoming edges."""
+        starts = [node * self.inputs + node * (node - 1) // 2 for node in range(self.nodes + 1)]
+        return tuple(range(starts[node], starts[node + 1]) for node in range(self.nodes))
+
+    def rows(self, scope: Scope) -> tuple[range, ...]:
+        """The edges that share one probability vector, row by row.
+
+        In scope ``edge`` each edge is a row (paper, Eq. 4); in scope ``node``
+        all incoming edges of a node form one row of (edge, operation) pairs.
+        """
+        if scope == "node":
+            return self.edges_of
+        return tuple(range(edge, edge + 1) for edge in range(len(self.edges)))
+
+    def with_nodes(self, nodes: int) -> "SearchSpace":
+        """The same space with another number of intermediate nodes."""
+        return replace(self, nodes=nodes)
+
+    def source_label(self, source: int) -> str:
+        """How people write a source: ``c_{k-2}``, ``c_{k-1}`` or a node number."""
+        if source < self.inputs:
+            return f"c_{{k-{self.inputs - source}}}"
+        return str(source - self.inputs)
+
+    @property
+    def none_index(self) -> int | None:
+        """Column of the ``none`` operation, if the space has one."""
+        return self.operations.index(NONE) if NONE in self.operations else None
