@@ -1,1 +1,1 @@
-
+"""The tasks that a search can solve, one file each."""

@@ -1,0 +1,45 @@
+"""Names, labels and units of every figure that a snapshot may carry."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure over time.
+
+    Attributes:
+        name: Stored name, never renamed.
+        label: What people read.
+        unit: ``%``, ``points`` (percentage points), ``s`` or empty.
+        better: Which direction is good; None where neither is.
+    """
+
+    name: str
+    label: str
+    unit: str = ""
+    better: Literal["higher", "lower"] | None = None
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("train_loss", "Training loss", better="lower"),
+    Metric("train_accuracy", "Training accuracy", "%", "higher"),
+    Metric("supernet_loss", "Supernet validation loss", better="lower"),
+    Metric("supernet_accuracy", "Supernet validation accuracy", "%", "higher"),
+    Metric("child_loss", "Child validation loss", better="lower"),
+    Metric("child_accuracy", "Child validation accuracy", "%", "higher"),
+    Metric("gap", "Gap: child error minus supernet error", "points", "lower"),
+    Metric("entropy", "Entropy of the architecture, 1 is uniform"),
+    Metric("learning_rate", "Learning rate of the weights"),
+    Metric("alpha_learning_rate", "Learning rate of alpha"),
+    Metric("gradient_norm", "Gradient norm of the weights"),
+    Metric("step_seconds", "Seconds a step", "s", "lower"),
+)
+
+
+def metric(name: str) -> Metric:
+    """The metric of that name; a plain one for a name that is not listed."""
+    for known in METRICS:
+        if known.name == name:
+            return known
+    return Metric(name, name.replace("_", " ").capitalize())

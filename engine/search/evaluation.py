@@ -1,0 +1,61 @@
+"""Supernet and child on validation data: the two sides of the gap.
+
+Both use the same shared weights, without fine-tuning, and batch
+normalisation by the statistics of the validation batch; the supernet has no
+running averages that could leak into the child (paper, Table 8).
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from engine.domain.snapshot import Masks
+from engine.model.supernet import Supernet
+from engine.tasks.image_classification import ImageClassification, Score
+
+Codes = Mapping[str, Tensor]
+
+
+def measure(
+    task: ImageClassification, supernet: Supernet, codes_of_batch: Callable[[int], Codes]
+) -> Generator[None, None, Score]:
+    """Mean loss and accuracy over the validation images.
+
+    Args:
+        task: Serves the batches.
+        supernet: The network with the shared weights.
+        codes_of_batch: The codes to run batch number b with: fresh ones for
+            the supernet, always the derived ones for the child.
+
+    Yields:
+        Nothing, after each batch, so that the caller can stop in between.
+    """
+    scores: list[tuple[Score, int]] = []
+    for number, (inputs, targets) in enumerate(task.validation_batches()):
+        with torch.no_grad():
+            outputs = supernet(inputs, codes_of_batch(number))
+        scores.append((task.score(outputs, targets), len(targets)))
+        yield
+    return _mean(scores)
+
+
+def tensors_of(
+    masks: Mapping[str, Masks], operations: int, device: torch.device
+) -> dict[str, Tensor]:
+    """Codes given as bit masks, as float tensors of shape [E, K]."""
+    columns = range(operations)
+    return {
+        kind: torch.tensor(
+            [[float(mask >> column & 1) for column in columns] for mask in edges], device=device
+        )
+        for kind, edges in masks.items()
+    }
+
+
+def _mean(scores: Sequence[tuple[Score, int]]) -> Score:
+    total = sum(count for _, count in scores)
+    return Score(
+        sum(score.loss * count for score, count in scores) / total,
+        sum(score.accuracy * count for score, count in scores) / total,
+    )

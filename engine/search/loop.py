@@ -1,0 +1,280 @@
+"""The search itself: iterate it, and it yields snapshots.
+
+The loop knows nothing of databases, pauses or pages. Whoever iterates it may
+stop asking at any step, save its state, and go on in another process: all
+randomness depends on the seed and the place alone, so that the continued
+search is the uninterrupted one.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+
+from engine.domain.config import SearchConfig
+from engine.domain.derivation import derive
+from engine.domain.errors import NotANumber
+from engine.domain.run import Progress
+from engine.domain.snapshot import Rows, Snapshot, SnapshotKind
+from engine.domain.space import SearchSpace
+from engine.model.estimator import CodeSampler
+from engine.model.probe import Probe
+from engine.model.supernet import Supernet
+from engine.search.evaluation import measure, tensors_of
+from engine.search.observe import entropy, observe_codes, observe_rows
+from engine.search.schedules import learning_rate_at, temperature_at
+from engine.search.updates import Codes, Optimisers, StepResult, alpha_step, joint_step
+from engine.tasks.image_classification import ImageClassification
+from engine.tasks.randomness import generator
+
+
+@dataclass
+class Position:
+    """Where the search is; all of it is in the checkpoint.
+
+    Attributes:
+        step: Completed weight updates.
+        epoch: Completed epochs, evaluation included.
+        index: Completed steps of the present epoch.
+        seconds: Training time so far, without pauses.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    index: int = 0
+    seconds: float = 0.0
+
+
+class SearchLoop:
+    """Owns optimisers and schedules; yields a :class:`Snapshot` where one is due.
+
+    Args:
+        config: The run's settings; the loop reads schedules, intervals and seed.
+        space: The search space with its number of nodes.
+        task: Serves batches and judges answers.
+        supernet: The network with its alphas.
+        sampler: Turns alphas into probabilities and codes.
+        optimisers: Of weights and alphas.
+        make_probe: The probe of a given step; None runs drawn operations only.
+    """
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        *,
+        space: SearchSpace,
+        task: ImageClassification,
+        supernet: Supernet,
+        sampler: CodeSampler,
+        optimisers: Optimisers,
+        make_probe: Callable[[int], Probe | None],
+    ) -> None:
+        self.config = config
+        self.space = space
+        self.task = task
+        self.supernet = supernet
+        self.position = Position()
+        self._sampler = sampler
+        self._optimisers = optimisers
+        self._make_probe = make_probe
+        self._figures: dict[str, float] = {}
+
+    @property
+    def total_steps(self) -> int:
+        """Weight updates of the whole search."""
+        return self.config.epochs * self.task.steps_per_epoch
+
+    @property
+    def progress(self) -> Progress:
+        """How far the search has come, with the latest figures of the child."""
+        return Progress(
+            step=self.position.step,
+            total_steps=self.total_steps,
+            epoch=self.position.epoch,
+            seconds=self.position.seconds,
+            score=self._figures.get(self.task.score_name),
+            score_name=self.task.score_name,
+            gap=self._figures.get("gap"),
+        )
+
+    @property
+    def temperature(self) -> float:
+        """Temperature tau of the next draw, above 0."""
+        return temperature_at(
+            self.position.step / self.total_steps,
+            start=self.config.temperature_start,
+            end=self.config.temperature_end,
+            schedule=self.config.temperature_schedule,
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the weights at the next step."""
+        return learning_rate_at(
+            self.position.step / self.total_steps,
+            start=self.config.learning_rate,
+            end=self.config.learning_rate_end,
+        )
+
+    def probabilities(self) -> dict[str, Rows]:
+        """Per cell kind, E rows of K probabilities in the run's normalisation."""
+        with torch.no_grad():
+            return observe_rows(
+                {
+                    kind: self._sampler.probabilities(alpha)
+                    for kind, alpha in self.supernet.alphas.items()
+                }
+            )
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        """All snapshots from here to the end."""
+        return (snapshot for snapshot in self.steps() if snapshot is not None)
+
+    def steps(self) -> Iterator[Snapshot | None]:
+        """A snapshot where one is due, None after every other step or batch.
+
+        Between two elements the state is whole: it may be saved there.
+        """
+        while self.position.epoch < self.config.epochs:
+            while self.position.index < self.task.steps_per_epoch:
+                yield self._step()
+            yield from self._close_epoch()
+
+    def _step(self) -> Snapshot | None:
+        """Draw, observe, update: the snapshot shows what the codes were drawn from."""
+        started = time.perf_counter()
+        codes = self._draw()
+        before = self._snapshot(SnapshotKind.STEP, codes) if self._is_due() else None
+        result = self._update(codes)
+        self._refuse_nan(result, recorded=before is not None)
+        elapsed = time.perf_counter() - started
+        self.position.step += 1
+        self.position.index += 1
+        self.position.seconds += elapsed
+        return before and _with_metrics(before, self._step_figures(result, elapsed))
+
+    def _is_due(self) -> bool:
+        """At an epoch's first step the snapshot of the epoch before stands already."""
+        at_boundary = self.position.index == 0 and self.position.epoch > 0
+        return self.position.step % self.config.snapshot_interval == 0 and not at_boundary
+
+    def _draw(self) -> Codes:
+        """One code a cell kind for the present step, with a gradient to alpha."""
+        random = generator(self.config.seed, "codes", self.position.step)
+        temperature = self.temperature
+        return {
+            kind: self._sampler.draw(alpha, temperature, random)
+            for kind, alpha in self.supernet.alphas.items()
+        }
+
+    def _update(self, codes: Codes) -> StepResult:
+        """Move the weights, and the alphas unless they still warm up."""
+        for group in self._optimisers.weights.param_groups:
+            group["lr"] = self.learning_rate
+        epoch, index = self.position.epoch, self.position.index
+        searching = epoch >= self.config.alpha_warmup_epochs
+        probe = self._make_probe(self.position.step) if searching else None
+        together = self.config.update == "joint" and searching
+        if searching and not together:
+            alpha_batch = self.task.alpha_batch(epoch, index)
+            alpha_step(self.supernet, self._optimisers, alpha_batch, codes, self.task.loss, probe)
+        return joint_step(
+            self.supernet,
+            self._optimisers,
+            self.task.weight_batch(epoch, index),
+            codes if together else {kind: code.detach() for kind, code in codes.items()},
+            self.task.loss,
+            probe if together else None,
+        )
+
+    def _refuse_nan(self, result: StepResult, *, recorded: bool) -> None:
+        """Stop at a loss that is no number; on a GPU only where it is read anyway."""
+        if not (recorded or result.loss.device.type == "cpu"):
+            return
+        loss = result.loss.item()
+        if not math.isfinite(loss):
+            raise NotANumber(
+                asked=f"step {self.position.step + 1} of the search",
+                found=f"a training loss of {loss}",
+                allowed="a finite loss",
+                advice="lower learning_rate or set gradient_clip and start again",
+            )
+
+    def _step_figures(self, result: StepResult, elapsed: float) -> dict[str, float]:
+        return {
+            "train_loss": result.loss.item(),
+            "train_accuracy": self.task.score(result.outputs, result.targets).accuracy,
+            "gradient_norm": result.gradient_norm.item(),
+            "step_seconds": elapsed,
+        }
+
+    def _close_epoch(self) -> Iterator[Snapshot | None]:
+        """Measure supernet and child on validation data, then count the epoch."""
+        started = time.perf_counter()
+        derived = derive(self.space, self.probabilities(), self.config.rule)
+        child_codes = tensors_of(derived, len(self.space.operations), self.task.device)
+        supernet = yield from measure(self.task, self.supernet, self._fresh_codes)
+        child = yield from measure(self.task, self.supernet, lambda _: child_codes)
+        self._figures = {
+            "supernet_loss": supernet.loss,
+            "supernet_accuracy": supernet.accuracy,
+            "child_loss": child.loss,
+            "child_accuracy": child.accuracy,
+            "gap": supernet.accuracy - child.accuracy,
+        }
+        self.position.epoch += 1
+        self.position.index = 0
+        self.position.seconds += time.perf_counter() - started
+        shown = self._snapshot(SnapshotKind.EPOCH, self._draw())
+        yield _with_metrics(shown, self._figures, derived=derived)
+
+    def _fresh_codes(self, batch: int) -> Codes:
+        """What the supernet runs a validation batch with: a new draw each time."""
+        random = generator(self.config.seed, "validation codes", self.position.step, batch)
+        with torch.no_grad():
+            return {
+                kind: self._sampler.draw(alpha, self.temperature, random)
+                for kind, alpha in self.supernet.alphas.items()
+            }
+
+    def _snapshot(self, kind: SnapshotKind, codes: Codes) -> Snapshot:
+        rows = self.probabilities()
+        return Snapshot(
+            step=self.position.step,
+            epoch=self.position.epoch,
+            kind=kind,
+            temperature=self.temperature,
+            probabilities=rows,
+            codes=observe_codes(codes),
+            metrics={
+                "entropy": entropy(self.space, rows, self.config.scope),
+                "learning_rate": self.learning_rate,
+                "alpha_learning_rate": self.config.alpha_learning_rate,
+            },
+            seconds=self.position.seconds,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a continued search needs, in plain types and tensors."""
+        return {
+            "model": self.supernet.state_dict(),
+            "weight_optimiser": self._optimisers.weights.state_dict(),
+            "alpha_optimiser": self._optimisers.alphas.state_dict(),
+            "position": asdict(self.position),
+            "figures": dict(self._figures),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue exactly where :meth:`state_dict` was taken."""
+        self.supernet.load_state_dict(state["model"])
+        self._optimisers.weights.load_state_dict(state["weight_optimiser"])
+        self._optimisers.alphas.load_state_dict(state["alpha_optimiser"])
+        self.position = Position(**state["position"])
+        self._figures = dict(state["figures"])
+
+
+def _with_metrics(snapshot: Snapshot, figures: dict[str, float], **changes: Any) -> Snapshot:
+    return replace(snapshot, metrics={**snapshot.metrics, **figures}, **changes)

@@ -1,0 +1,113 @@
+"""One step of the search: how weights and alphas move.
+
+``joint`` follows the paper (Eq. 6): one forward and one backward pass move
+both. ``alternating`` follows DARTS's first order: the alphas move on a batch
+that the weights are not trained on, then the weights move.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from engine.model.probe import Probe
+from engine.model.supernet import Supernet
+
+Codes = Mapping[str, Float[Tensor, "E K"]]
+Batch = tuple[Tensor, Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Optimisers:
+    """One optimiser for the weights, one for the alphas, and the clip between.
+
+    Attributes:
+        weights: SGD over all weights.
+        alphas: Adam over the architecture parameters.
+        gradient_clip: Largest norm of the weights' gradient; 0 for none.
+    """
+
+    weights: torch.optim.Optimizer
+    alphas: torch.optim.Optimizer
+    gradient_clip: float
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step saw before it moved anything.
+
+    Attributes:
+        loss: Training loss in nats.
+        outputs: The network's answers, without a graph.
+        targets: The right answers.
+        gradient_norm: Norm of the weights' gradient before clipping.
+    """
+
+    loss: Tensor
+    outputs: Tensor
+    targets: Tensor
+    gradient_norm: Tensor
+
+
+def joint_step(
+    supernet: Supernet,
+    optimisers: Optimisers,
+    batch: Batch,
+    codes: Codes,
+    loss: Loss,
+    probe: Probe | None,
+) -> StepResult:
+    """Move weights, and alphas where ``codes`` carry a gradient, on one batch."""
+    inputs, targets = batch
+    _clear(optimisers)
+    outputs = supernet(inputs, codes, probe)
+    value = loss(outputs, targets)
+    value.backward()
+    norm = _clip(supernet, optimisers.gradient_clip)
+    optimisers.weights.step()
+    if any(code.requires_grad for code in codes.values()):
+        optimisers.alphas.step()
+    return StepResult(value.detach(), outputs.detach(), targets, norm)
+
+
+def alpha_step(
+    supernet: Supernet,
+    optimisers: Optimisers,
+    batch: Batch,
+    codes: Codes,
+    loss: Loss,
+    probe: Probe | None,
+) -> None:
+    """Move only the alphas; no gradient of any weight is computed."""
+    inputs, targets = batch
+    _clear(optimisers)
+    with _frozen(supernet):
+        loss(supernet(inputs, codes, probe), targets).backward()
+    optimisers.alphas.step()
+
+
+@contextmanager
+def _frozen(supernet: Supernet) -> Iterator[None]:
+    weights = list(supernet.weight_parameters())
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+
+
+def _clear(optimisers: Optimisers) -> None:
+    """Forget gradients; an operation that is not drawn keeps none, and does not move."""
+    optimisers.weights.zero_grad(set_to_none=True)
+    optimisers.alphas.zero_grad(set_to_none=True)
+
+
+def _clip(supernet: Supernet, limit: float) -> Tensor:
+    weights = [weight for weight in supernet.weight_parameters() if weight.grad is not None]
+    return nn.utils.clip_grad_norm_(weights, limit if limit > 0 else float("inf"))
