@@ -1,6 +1,8 @@
 """Cards: what the engine can do, told in plain values to those without torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from engine.domain.errors import InvalidConfig
 from engine.domain.space import SearchSpace
@@ -94,7 +96,15 @@ class Catalog:
         return _named(self.exporters, name, "export format")
 
 
-def _named(cards, name: str, what: str):  # type: ignore[no-untyped-def]
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Found = TypeVar("Found", bound=_Named)
+
+
+def _named(cards: Sequence[Found], name: str, what: str) -> Found:
     for card in cards:
         if card.name == name:
             return card

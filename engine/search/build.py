@@ -96,11 +96,11 @@ def _optimisers(config: SearchConfig, supernet: Supernet) -> Optimisers:
 def _probe_maker(config: SearchConfig, space: SearchSpace) -> Callable[[int], Probe | None]:
     """How the operations that a step does not draw report to alpha."""
     if config.gradient == "sampled":
-        return lambda step: None
+        return lambda _: None
     if config.gradient == "exact":
-        return lambda step: Probe.exact()
+        return lambda _: Probe.exact()
     if config.probe == "batch":
-        return lambda step: Probe.batch(config.probe_fraction)
+        return lambda _: Probe.batch(config.probe_fraction)
     if config.probe == "steps":
         return lambda step: Probe.at_step(step, config.probe_fraction)
     return lambda step: Probe.operations(
