@@ -1,0 +1,421 @@
+"""What people do with the studio: the use cases behind pages and commands.
+
+Everything here is a read of rows, a new row or a wish; nothing computes, so
+that the browser's process needs no torch.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from engine.data.images import DataSummary
+from engine.data.inspection import inspect_images
+from engine.data.table import DATA_SOURCES
+from engine.domain.catalog import Catalog
+from engine.domain.config import SearchConfig
+from engine.domain.cost import Cost, NetworkShape, network_cost
+from engine.domain.derivation import derive
+from engine.domain.errors import DeviceMissing, NotFound, WrongState
+from engine.domain.genotype import Genotype, from_masks, to_darts, to_json
+from engine.domain.ports import ArtifactStore, Clock, Device, Node, RunStore
+from engine.domain.presets import PRESETS, preset_config
+from engine.domain.run import Checkpoint, Request, Run, RunEvent, RunState
+from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
+from engine.domain.space import SearchSpace
+
+NODE_STALE_SECONDS = 10.0
+"""An engine without a heartbeat for this long does not count as living."""
+
+NAME_LENGTH = 120
+FILE_NAME_LENGTH = 80
+
+
+@dataclass(frozen=True)
+class Export:
+    """One file to take home.
+
+    Attributes:
+        filename: Safe on every system.
+        media_type: For the browser.
+        content: The file; None for one that lies in the artifact store.
+        artifact_key: Where it lies then.
+    """
+
+    filename: str
+    media_type: str
+    content: bytes | None = None
+    artifact_key: str | None = None
+
+
+class Studio:
+    """The use cases over one store.
+
+    Args:
+        store: Runs and everything recorded about them.
+        artifacts: Checkpoints and summaries, below ``runs/<uid>/``.
+        clock: Tells which engines live.
+        data_roots: Folders in which data given as a path have to lie; none
+            means anywhere on this machine.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        artifacts: ArtifactStore,
+        clock: Clock,
+        *,
+        data_roots: Sequence[Path] = (),
+    ) -> None:
+        self.store = store
+        self.artifacts = artifacts
+        self.clock = clock
+        self.data_roots = tuple(data_roots)
+
+    # Starting and steering
+
+    def create(self, config: SearchConfig, *, name: str | None = None, priority: int = 0) -> Run:
+        """Queue a search, after everything that can be checked without running it.
+
+        Data given as a path are stored with their absolute path.
+
+        Raises:
+            InvalidConfig: Task or search space are not in the catalogue.
+            DeviceMissing: No living engine has the device.
+            DataError: The data are not there or malformed.
+        """
+        config = _with_absolute_path(config)
+        catalog = self.store.catalog()
+        if catalog is not None:
+            catalog.task(config.task)
+            catalog.space(config.space)
+        self._check_device(config.device)
+        self.inspect(config)
+        return self.store.create(
+            config, name=_clean(name) or self._default_name(config), priority=priority
+        )
+
+    def inspect(self, config: SearchConfig) -> DataSummary:
+        """What the data of a configuration are; cheap enough for a form.
+
+        Raises:
+            DataError: They are not there or malformed.
+        """
+        return inspect_images(_with_absolute_path(config), self.data_roots)
+
+    def pause(self, run_id: int) -> Run:
+        """Ask a running search to write a checkpoint and to rest.
+
+        Raises:
+            WrongState: It is not running.
+        """
+        return self.store.ask(run_id, Request.PAUSE)
+
+    def resume(self, run_id: int) -> Run:
+        """Queue a paused run again, or a failed one from its last checkpoint.
+
+        Raises:
+            WrongState: It is neither paused nor failed.
+        """
+        run = self.store.run(run_id)
+        if run.state not in {RunState.PAUSED, RunState.FAILED}:
+            raise WrongState(
+                asked=f"to resume run {run_id}",
+                found=f"a run that is {run.state.value}",
+                allowed="a run that is paused or failed",
+                advice=_advice_for(run),
+            )
+        return self.store.transition(run_id, RunState.QUEUED, why="resumed by a person")
+
+    def stop(self, run_id: int) -> Run:
+        """End a search for good; a running one is asked and ends by itself.
+
+        Raises:
+            WrongState: It has ended already.
+        """
+        if self.store.run(run_id).state is RunState.RUNNING:
+            return self.store.ask(run_id, Request.STOP)
+        return self.store.transition(run_id, RunState.STOPPED, why="stopped by a person")
+
+    def delete(self, run_id: int) -> None:
+        """Remove a run with everything recorded, first the rows, then its files.
+
+        Raises:
+            WrongState: It is queued or running.
+        """
+        run = self.store.run(run_id)
+        self.store.delete(run_id)
+        for key in self.artifacts.keys(f"runs/{run.uid}/"):
+            self.artifacts.delete(key)
+
+    def set_priority(self, run_id: int, priority: int) -> None:
+        """Change the place of a run in the queue; higher starts earlier."""
+        self.store.set_priority(run_id, priority)
+
+    # Looking
+
+    def runs(self, states: Iterable[RunState] | None = None) -> list[Run]:
+        """Runs, latest first; all of them or those in the given states."""
+        return self.store.runs(states)
+
+    def queue(self) -> list[Run]:
+        """Queued runs in the order in which they shall start."""
+        return self.store.queue()
+
+    def run(self, run_id: int) -> Run:
+        """One run. Raises :class:`NotFound`."""
+        return self.store.run(run_id)
+
+    def snapshots(
+        self,
+        run_id: int,
+        *,
+        after: int = -1,
+        limit: int | None = None,
+        epochs_only: bool = False,
+    ) -> list[Snapshot]:
+        """Snapshots with step above ``after``, ascending."""
+        return self.store.snapshots(run_id, after=after, limit=limit, epochs_only=epochs_only)
+
+    def snapshot(self, run_id: int, step: int | None = None) -> Snapshot | None:
+        """The latest snapshot at or before ``step``; None if there is none."""
+        return self.store.snapshot(run_id, step)
+
+    def frames(
+        self, run_id: int, *, after: int = -1, limit: int = 50_000, stride: int = 1
+    ) -> Frames:
+        """Snapshots above step ``after`` in the browser's compact form."""
+        return self.store.frames(run_id, after=after, limit=limit, stride=stride)
+
+    def series(self, run_id: int, *, after: int = -1) -> list[Series]:
+        """Every metric over time, above step ``after``."""
+        return self.store.series(run_id, after=after)
+
+    def events(self, run_id: int) -> list[RunEvent]:
+        """The log of a run, oldest first."""
+        return self.store.events(run_id)
+
+    def checkpoints(self, run_id: int) -> list[Checkpoint]:
+        """Checkpoints of a run by step, ascending."""
+        return self.store.checkpoints(run_id)
+
+    def catalog(self) -> Catalog | None:
+        """What an engine said that can be chosen; None before the first one started."""
+        return self.store.catalog()
+
+    def nodes(self) -> list[Node]:
+        """Every machine that had an engine."""
+        return self.store.nodes()
+
+    def living_nodes(self) -> list[Node]:
+        """Machines whose engine gave a sign of life just now."""
+        oldest = self.clock.now() - timedelta(seconds=NODE_STALE_SECONDS)
+        return [node for node in self.store.nodes() if node.heartbeat_at >= oldest]
+
+    def devices(self) -> list[Device]:
+        """Devices of all living engines."""
+        return [device for node in self.living_nodes() for device in node.devices]
+
+    def space(self, run: Run) -> SearchSpace:
+        """The search space of a run with its number of nodes.
+
+        Raises:
+            NotFound: No engine has published it yet.
+        """
+        space = self.store.space_of(run)
+        if space is None:
+            raise NotFound(
+                asked=f"the search space {run.config.space!r} of run {run.id}",
+                found="no catalogue that has it",
+                allowed="a space that an engine has published",
+                advice="start an engine once with `egs engine`",
+            )
+        return space
+
+    def data(self, run: Run) -> DataSummary | None:
+        """What the worker found the data to be; None before it has loaded them."""
+        key = f"runs/{run.uid}/data.json"
+        try:
+            with self.artifacts.read(key) as file:
+                return DataSummary.from_json(file.read().decode())
+        except NotFound:
+            return None
+
+    # Taking home
+
+    def derive(self, run_id: int, step: int | None = None) -> Genotype:
+        """The architecture that a run has found.
+
+        Args:
+            run_id: The run.
+            step: Read it off the latest snapshot at or before this step; None
+                takes the last epoch's end, or the last snapshot if no epoch
+                has ended yet.
+
+        Raises:
+            NotFound: Nothing has been recorded there.
+        """
+        run = self.store.run(run_id)
+        snapshot = self._snapshot_to_derive(run, step)
+        space = self.space(run)
+        masks = snapshot.derived
+        if masks is None:
+            masks = derive(space, snapshot.probabilities, run.config.rule)
+        return from_masks(space, masks, run.config.rule, self._lineage(run, snapshot))
+
+    def cost(self, run_id: int, genotype: Genotype) -> Cost:
+        """Parameters and multiply-adds of a genotype in the run's own network.
+
+        Raises:
+            NotFound: The run has not loaded its data yet, so that the size of
+                its images is not known.
+        """
+        run = self.store.run(run_id)
+        catalog = self.store.catalog()
+        data = self.data(run)
+        if catalog is None or data is None:
+            raise NotFound(
+                asked=f"the cost of a network of run {run_id}",
+                found="no record of its data",
+                allowed="a run that has started",
+                advice="wait until the run has loaded its data",
+            )
+        return network_cost(genotype, catalog, shape_of(run.config, data))
+
+    def export(self, run_id: int, format_name: str, step: int | None = None) -> Export:
+        """One file to take home.
+
+        Args:
+            run_id: The run.
+            format_name: A name of the export table: ``genotype``, ``darts``,
+                ``module`` or ``checkpoint``.
+            step: As for :meth:`derive`; for a checkpoint, the latest at or
+                before this step.
+
+        Raises:
+            InvalidConfig: There is no such format.
+            NotFound: There is nothing to export yet.
+        """
+        run = self.store.run(run_id)
+        if format_name == "checkpoint":
+            return self._checkpoint(run, step)
+        genotype = self.derive(run_id, step)
+        stem = safe_file_name(f"{run.name}-{run.id}-step-{genotype.lineage['step']}")
+        if format_name == "darts":
+            return Export(f"{stem}.txt", "text/plain", (to_darts(genotype) + "\n").encode())
+        return Export(f"{stem}.json", "application/json", to_json(genotype).encode())
+
+    def _checkpoint(self, run: Run, step: int | None) -> Export:
+        found = [c for c in self.store.checkpoints(run.id) if step is None or c.step <= step]
+        if not found:
+            raise NotFound(
+                asked=f"a checkpoint of run {run.id}" + ("" if step is None else f" up to {step}"),
+                found="none",
+                allowed="a run that has ended an epoch or was paused",
+                advice="wait for the end of the first epoch",
+            )
+        stem = safe_file_name(f"{run.name}-{run.id}-step-{found[-1].step}")
+        return Export(f"{stem}.pt", "application/octet-stream", artifact_key=found[-1].key)
+
+    def _snapshot_to_derive(self, run: Run, step: int | None) -> Snapshot:
+        latest = self.store.snapshot(run.id, step)
+        if latest is None:
+            raise NotFound(
+                asked=f"an architecture of run {run.id}"
+                + ("" if step is None else f" at step {step}"),
+                found="no snapshot up to there",
+                allowed="a run with at least one snapshot",
+                advice="wait for the first snapshot or choose a later step",
+            )
+        if step is not None or latest.kind is SnapshotKind.EPOCH:
+            return latest
+        epochs = self.store.snapshots(run.id, epochs_only=True)
+        return epochs[-1] if epochs else latest
+
+    def _lineage(self, run: Run, snapshot: Snapshot) -> dict[str, Any]:
+        data = self.data(run)
+        return {
+            "run": run.uid,
+            "name": run.name,
+            "step": snapshot.step,
+            "epoch": snapshot.epoch,
+            "data": run.config.data,
+            "data_digest": data.digest if data else None,
+            "seed": run.config.seed,
+            "versions": versions(),
+        }
+
+    def _check_device(self, wanted: str) -> None:
+        devices = self.devices()
+        if wanted == "auto" or not devices:
+            return
+        names = {device.id for device in devices} | {
+            f"cuda:{device.index}" for device in devices if device.index is not None
+        }
+        if wanted not in names:
+            raise DeviceMissing(
+                asked=f"device = {wanted!r}",
+                found=f"{len(devices)} other device(s)",
+                allowed=f"auto or one of {', '.join(sorted(names))}",
+                advice="choose one of these",
+            )
+
+    def _default_name(self, config: SearchConfig) -> str:
+        names = [p.name for p in PRESETS if preset_config(p.name, seed=config.seed) == config]
+        what = names[0] if names else Path(config.data).stem or "search"
+        return _clean(f"{what} {self.clock.now():%Y-%m-%d %H:%M}")
+
+
+def shape_of(config: SearchConfig, data: DataSummary) -> NetworkShape:
+    """The network of a search, applied to its data."""
+    return NetworkShape(
+        channels=config.channels,
+        cells=config.cells,
+        in_channels=data.in_channels,
+        classes=data.classes,
+        height=data.height,
+        width=data.width,
+        stem_stride=config.stem_stride,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of the studio and of torch, read without importing either."""
+    found = {}
+    for package in ("egs-studio", "torch"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def safe_file_name(text: str) -> str:
+    """``text`` as part of a file name: NFKC, ``[A-Za-z0-9._-]``, 80 characters."""
+    plain = unicodedata.normalize("NFKC", text)
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", plain)
+    return plain.strip("-.")[:FILE_NAME_LENGTH].rstrip("-.") or "run"
+
+
+def _clean(name: str | None) -> str:
+    """A run's name on one line, without control characters, of limited length."""
+    visible = "".join(c if c.isprintable() else " " for c in name or "")
+    return " ".join(visible.split())[:NAME_LENGTH].rstrip()
+
+
+def _with_absolute_path(config: SearchConfig) -> SearchConfig:
+    """The same with data given as a path made absolute; other text as it is."""
+    data = config.data
+    if data in DATA_SOURCES or "\0" in data or ":" in data or data.startswith("\\\\"):
+        return config
+    return config.model_copy(update={"data": str(Path(data).expanduser().resolve())})
+
+
+def _advice_for(run: Run) -> str:
+    if run.state in {RunState.QUEUED, RunState.RUNNING}:
+        return "wait, or pause it first"
+    return "start a new search"

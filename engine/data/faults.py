@@ -1,0 +1,14 @@
+"""The sentences about data that cannot be used."""
+
+from engine.domain.errors import DataError
+
+NPZ_LAYOUT = (
+    "an .npz file with train_images uint8 [N, H, W] or [N, H, W, C] and train_labels "
+    "integers [N], optionally val_* and test_*"
+)
+FOLDER_LAYOUT = "a folder with train/<class>/ images, optionally val/ and test/ like it"
+
+
+def refused(source: str, found: str, allowed: str, advice: str) -> DataError:
+    """A data error about ``source``, the data as the configuration names it."""
+    return DataError(asked=f"data {source!r}", found=found, allowed=allowed, advice=advice)

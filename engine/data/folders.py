@@ -1,0 +1,301 @@
+"""Images in folders: train/<class>/*, optionally validation and test like it."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from engine.data.faults import FOLDER_LAYOUT, refused
+from engine.data.images import DataSummary, RawImages, Split
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+VALIDATION_NAMES = ("val", "valid", "validation")
+LARGEST_IMAGE_PIXELS = 64_000_000
+"""More pixels than this are taken for a decompression bomb."""
+
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""What Pillow raises for files that are damaged, no images, or bombs."""
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The files of one split with the number of their class."""
+
+    files: tuple[Path, ...]
+    labels: tuple[int, ...]
+
+
+@dataclass
+class _Reading:
+    """Images read so far, and the ones that could not be."""
+
+    root: Path
+    image_size: int
+    broken: list[str] = field(default_factory=list)
+
+    def split(self, found: _Found) -> tuple[list[Pixels], list[int], list[Path]]:
+        """Images [H, W] or [H, W, 3], labels and files of one split."""
+        images, labels, files = [], [], []
+        for path, label in zip(found.files, found.labels, strict=True):
+            try:
+                images.append(_pixels(path, self.image_size))
+            except UNREADABLE as error:
+                self.broken.append(f"{path.relative_to(self.root)} ({error})")
+                continue
+            labels.append(label)
+            files.append(path)
+        return images, labels, files
+
+
+def inspect_folder(source: str, path: Path, image_size: int) -> DataSummary:
+    """Classes and counts from the names of the files, size and colour from the first image.
+
+    Raises:
+        DataError: The folder is not in that layout.
+    """
+    names, splits = _layout(source, path)
+    height = width = image_size
+    channels = 3
+    try:
+        with _opened(splits["train"].files[0]) as first:
+            channels = 1 if _is_grey(first.mode) else 3
+            if not image_size:
+                width, height = first.size
+    except UNREADABLE:
+        pass
+    return DataSummary(
+        source=source,
+        in_channels=channels,
+        classes=len(names),
+        height=height,
+        width=width,
+        train=len(splits["train"].files),
+        validation=len(splits["validation"].files) if "validation" in splits else 0,
+        test=len(splits["test"].files) if "test" in splits else 0,
+        class_names=names,
+    )
+
+
+def read_folder(source: str, path: Path, *, image_size: int, skip_broken: bool) -> RawImages:
+    """All images of the folder.
+
+    They stay grey only if every one is grey; otherwise all become RGB.
+
+    Args:
+        source: The data as the configuration names it.
+        path: The folder.
+        image_size: Side of the square that images are resized to; 0 keeps
+            their size, which then has to be one for all.
+        skip_broken: Leave unreadable images out instead of refusing the data.
+
+    Raises:
+        DataError: The folder is not in that layout, an image is broken and
+            may not be skipped, or the sizes differ.
+    """
+    names, found = _layout(source, path)
+    reading = _Reading(path, image_size)
+    read = {split: reading.split(files) for split, files in found.items()}
+    if reading.broken and not skip_broken:
+        raise refused(
+            source,
+            f"{len(reading.broken)} image(s) that cannot be read: {_first(reading.broken)}",
+            "images that open, or broken_images = 'skip'",
+            "replace the images or skip them",
+        )
+    _check_sizes(source, path, read)
+    grey = all(image.ndim == 2 for images, _, _ in read.values() for image in images)
+    splits = {name: _stacked(source, name, read[name], grey) for name in read}
+    return RawImages(
+        splits["train"],
+        splits.get("validation"),
+        splits.get("test"),
+        names,
+        tuple(reading.broken),
+    )
+
+
+def _layout(source: str, path: Path) -> tuple[tuple[str, ...], dict[str, _Found]]:
+    """Class names and the files of each split."""
+    folders = {entry.name: Path(entry.path) for entry in _entries(source, path) if entry.is_dir()}
+    if "train" not in folders:
+        found = f"only {', '.join(sorted(folders)[:8])}" if folders else "no folder in it"
+        raise refused(
+            source, f"no folder train, {found}", FOLDER_LAYOUT, "sort the images like this"
+        )
+    classes = _classes(source, folders["train"])
+    names = tuple(classes)
+    if not names:
+        raise refused(
+            source, "no class folder in train", FOLDER_LAYOUT, "make a folder for each class"
+        )
+    for name, files in classes.items():
+        if not files:
+            raise refused(
+                source,
+                f"no image in train/{name}",
+                f"images that end in {', '.join(EXTENSIONS)}",
+                "add images or remove the folder",
+            )
+    splits = {"train": _found(classes, names)}
+    present = [name for name in VALIDATION_NAMES if name in folders]
+    if len(present) > 1:
+        raise refused(
+            source, f"the folders {' and '.join(present)}", "one of them", "keep one of them"
+        )
+    for split, folder in [("validation", name) for name in present] + [("test", "test")]:
+        if folder in folders:
+            splits[split] = _other_split(source, folders[folder], names)
+    return names, splits
+
+
+def _other_split(source: str, folder: Path, names: tuple[str, ...]) -> _Found:
+    classes = _classes(source, folder)
+    for name in classes:
+        if name not in names:
+            raise refused(
+                source,
+                f"the class folder {folder.name}/{name}, which train does not have",
+                f"the classes {', '.join(names[:8])}",
+                "rename or remove the folder",
+            )
+    found = _found(classes, names)
+    if not found.files:
+        raise refused(
+            source,
+            f"no image in {folder.name}",
+            "images in its class folders, or no such folder",
+            "add images or remove the folder",
+        )
+    return found
+
+
+def _found(classes: dict[str, list[Path]], names: tuple[str, ...]) -> _Found:
+    pairs = [(path, names.index(name)) for name, files in classes.items() for path in files]
+    return _Found(tuple(path for path, _ in pairs), tuple(label for _, label in pairs))
+
+
+def _classes(source: str, folder: Path) -> dict[str, list[Path]]:
+    """Image files by class folder, both in order of their names."""
+    return {
+        entry.name: [
+            Path(file.path)
+            for file in _entries(source, Path(entry.path))
+            if file.is_file() and file.name.lower().endswith(EXTENSIONS)
+        ]
+        for entry in _entries(source, folder)
+        if entry.is_dir()
+    }
+
+
+def _entries(source: str, folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Visible entries by name; links are refused, since they could lead anywhere."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise refused(
+            source,
+            f"a folder that cannot be listed ({error.strerror}: {folder.name})",
+            "folders that this account may read",
+            "change its permissions",
+        ) from None
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_symlink() and not _stays_inside(folder, entry):
+            raise refused(
+                source,
+                f"the link {entry.name!r}, which leads out of its folder",
+                "files and folders, or links within the folder",
+                "copy what it points to",
+            )
+        yield entry
+
+
+def _stays_inside(folder: Path, entry: os.DirEntry[str]) -> bool:
+    return Path(entry.path).resolve().is_relative_to(folder.resolve())
+
+
+def _opened(path: Path) -> Image.Image:
+    """The image, not decoded yet; a bomb raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        image = Image.open(path)
+    width, height = image.size
+    if width * height > LARGEST_IMAGE_PIXELS:
+        image.close()
+        raise ValueError(f"{width}x{height} pixels are more than {LARGEST_IMAGE_PIXELS}")
+    return image
+
+
+def _pixels(path: Path, image_size: int) -> Pixels:
+    """The first frame as uint8: [H, W] if the file is grey, else [H, W, 3]."""
+    with _opened(path) as file:
+        image = ImageOps.exif_transpose(file)
+        if image.mode.startswith("I;16"):
+            image = Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8))
+        if image.mode in {"I", "F"}:
+            raise ValueError("32 bits a pixel")
+        plain = image.convert("L" if _is_grey(image.mode) else "RGB")
+    if image_size:
+        plain = plain.resize((image_size, image_size), Image.Resampling.BILINEAR)
+    return np.asarray(plain, np.uint8)
+
+
+def _is_grey(mode: str) -> bool:
+    return mode in {"1", "L", "LA", "La"} or mode.startswith("I")
+
+
+def _check_sizes(
+    source: str, root: Path, read: dict[str, tuple[list[Pixels], list[int], list[Path]]]
+) -> None:
+    """Refuse different sizes, naming the first pair that differs."""
+    first: tuple[tuple[int, ...], Path] | None = None
+    for images, _, files in read.values():
+        for image, path in zip(images, files, strict=True):
+            if first is None:
+                first = image.shape[:2], path
+            elif image.shape[:2] != first[0]:
+                height, width = first[0]
+                raise refused(
+                    source,
+                    f"{first[1].relative_to(root)} of {width}x{height} beside "
+                    f"{path.relative_to(root)} of {image.shape[1]}x{image.shape[0]} pixels",
+                    "images of one size, or image_size above 0",
+                    "set image_size, for instance to 32",
+                )
+
+
+def _stacked(
+    source: str, name: str, read: tuple[list[Pixels], list[int], list[Path]], grey: bool
+) -> Split:
+    images, labels, _ = read
+    if not images:
+        raise refused(
+            source,
+            f"no readable image for {name}",
+            "at least one readable image a split",
+            "replace the images",
+        )
+    coloured = [image if image.ndim == 3 or grey else np.stack([image] * 3, -1) for image in images]
+    stack = np.stack(coloured)
+    return Split(stack[..., None] if grey else stack, np.asarray(labels, np.int64))
+
+
+def _first(lines: list[str], count: int = 3) -> str:
+    rest = len(lines) - count
+    return ", ".join(lines[:count]) + (f" and {rest} more" if rest > 0 else "")
