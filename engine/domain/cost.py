@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.domain.catalog import Catalog, Layer, OperationCard
-from engine.domain.genotype import Cell, Genotype
+from engine.domain.genotype import Genotype
 
 
 @dataclass(frozen=True)
@@ -51,64 +51,89 @@ def reduction_positions(cells: int) -> frozenset[int]:
     return frozenset({cells // 3, 2 * cells // 3})
 
 
+@dataclass(frozen=True)
+class CellPlace:
+    """Where a cell stands in the network, and what reaches it.
+
+    Attributes:
+        before: Channels of the cell before the last, c_{k-2}.
+        last: Channels of the last cell, c_{k-1}.
+        channels: Channels C of this cell's nodes.
+        reduces: Whether this cell halves the resolution.
+        after_reduction: Whether c_{k-2} has twice the resolution of c_{k-1}.
+    """
+
+    before: int
+    last: int
+    channels: int
+    reduces: bool
+    after_reduction: bool
+
+
+def cell_places(*, channels: int, cells: int, nodes: int) -> list[CellPlace]:
+    """All cells of a network, from the stem on.
+
+    Args:
+        channels: Channels C of the first cell; doubled at each reduction.
+        cells: Number of cells.
+        nodes: Intermediate nodes N; a cell gives N C channels.
+    """
+    before = last = STEM_MULTIPLIER * channels
+    after_reduction = False
+    places = []
+    for index in range(cells):
+        reduces = index in reduction_positions(cells)
+        channels = 2 * channels if reduces else channels
+        places.append(CellPlace(before, last, channels, reduces, after_reduction))
+        before, last, after_reduction = last, nodes * channels, reduces
+    return places
+
+
 def network_cost(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> Cost:
     """Cost of stem, cells and classifier; convolutions and the linear layer count."""
     cards = {name: catalog.operation(name) for name in genotype.space.operations}
-    height, width = (
-        _halved(shape.height, shape.stem_stride),
-        _halved(shape.width, shape.stem_stride),
-    )
+    nodes = genotype.space.nodes
+    height, width = (-(-size // shape.stem_stride) for size in (shape.height, shape.width))
     stem = STEM_MULTIPLIER * shape.channels
     total = _conv(shape.in_channels, stem, Layer(3, norm=True), height * width, shape.affine)
-    before_last = last = stem
-    channels, was_reduced, skip_area = shape.channels, False, height * width
-    for index in range(shape.cells):
-        reduces = index in reduction_positions(shape.cells)
-        channels = channels * 2 if reduces else channels
-        area = height * width
-        point = Layer(1, norm=True)
-        total += _conv(before_last, channels, point, area, shape.affine)
-        total += _conv(last, channels, point, area, shape.affine)
-        out_height, out_width = (
-            (_halved(height, 2), _halved(width, 2)) if reduces else (height, width)
-        )
-        kind = "reduction" if reduces else "normal"
-        total += _cell_cost(
-            genotype.cells[kind], cards, channels, (area, out_height * out_width), reduces, shape
-        )
-        before_last, last = last, genotype.space.nodes * channels
-        height, width, was_reduced, skip_area = out_height, out_width, reduces, area
-    return total + Cost(last * shape.classes + shape.classes, last * shape.classes)
+    places = cell_places(channels=shape.channels, cells=shape.cells, nodes=nodes)
+    for place in places:
+        for inputs in (place.before, place.last):
+            layer = Layer(1, norm=True)
+            total += _conv(inputs, place.channels, layer, height * width, shape.affine)
+        if place.reduces:
+            height, width = -(-height // 2), -(-width // 2)
+        total += _cell_cost(genotype, cards, place, height * width, shape.affine)
+    features = nodes * places[-1].channels
+    return total + Cost((features + 1) * shape.classes, features * shape.classes)
 
 
 def _cell_cost(
-    cell: Cell,
+    genotype: Genotype,
     cards: Mapping[str, OperationCard],
-    channels: int,
-    areas: tuple[int, int],
-    reduces: bool,
-    shape: NetworkShape,
+    place: CellPlace,
+    area: int,
+    affine: bool,
 ) -> Cost:
-    area_before, area_after = areas
+    """Cost of the operations of one cell, all of which end in ``area`` pixels."""
+    genes = (
+        gene for node in genotype.cells["reduction" if place.reduces else "normal"] for gene in node
+    )
     total = Cost()
-    for genes in cell:
-        for gene in genes:
-            strided = reduces and gene.source < 2
-            for layer in _layers(cards[gene.operation], strided):
-                total += _conv(channels, channels, layer, area_after, shape.affine)
+    for gene in genes:
+        strided = place.reduces and gene.source < genotype.space.inputs
+        for layer in _layers(cards[gene.operation], strided=strided):
+            total += _conv(place.channels, place.channels, layer, area, affine)
     return total
 
 
-def _layers(card: OperationCard, strided: bool) -> tuple[Layer, ...]:
+def _layers(card: OperationCard, *, strided: bool) -> tuple[Layer, ...]:
     if strided and card.strided_layers is not None:
         return card.strided_layers
     return card.layers
 
 
 def _conv(inputs: int, outputs: int, layer: Layer, area: int, affine: bool) -> Cost:
+    """Cost of a convolution that gives ``area`` pixels, and of its normalisation."""
     weights = layer.kernel**2 * (outputs if layer.depthwise else inputs * outputs)
     return Cost(weights + (2 * outputs if layer.norm and affine else 0), weights * area)
-
-
-def _halved(size: int, stride: int) -> int:
-    return -(-size // stride)

@@ -1,1 +1,1 @@
-
+"""The networks: estimator, cells, supernet and derived network."""

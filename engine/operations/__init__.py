@@ -1,1 +1,1 @@
-
+"""The candidate operations: their modules and the literal table of them."""

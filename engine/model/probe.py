@@ -1,0 +1,80 @@
+"""Probes: which operations that were not drawn are asked for alpha's gradient."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from engine.domain.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How operations that were not drawn are run, value only, in one step.
+
+    No probe at all (None) leaves them out: their alphas then move only
+    through the other alphas of their row, and ``none``, whose own gradient is
+    always zero, attracts.
+
+    Attributes:
+        batch_share: Share of the batch on which they are run.
+        weight: Factor of their gradients that makes up for what is left out,
+            apart from the batch's part.
+        chosen: Per cell kind, E rows of K: which pairs of edge and operation are
+            run; None for all of them.
+    """
+
+    batch_share: float = 1.0
+    weight: float = 1.0
+    chosen: Mapping[str, Sequence[Sequence[bool]]] | None = None
+
+    @classmethod
+    def exact(cls) -> "Probe":
+        """All of them, on the whole batch: the full gradient of alpha."""
+        return cls()
+
+    @classmethod
+    def batch(cls, fraction: float) -> "Probe":
+        """All of them on the first part of the batch.
+
+        The gradient over n of B images is scaled by B / n. Not exactly
+        unbiased: batch normalisations see n images instead of B.
+        """
+        return cls(batch_share=_checked(fraction))
+
+    @classmethod
+    def operations(cls, fraction: float, space: SearchSpace, generator: torch.Generator) -> "Probe":
+        """Each with probability ``fraction``, weighted by its inverse: unbiased."""
+        shape = (len(space.edges), len(space.operations))
+        chosen = {
+            kind: (torch.rand(shape, generator=generator) < fraction).tolist()
+            for kind in space.cell_kinds
+        }
+        return cls(weight=1 / _checked(fraction), chosen=chosen)
+
+    @classmethod
+    def steps(cls, fraction: float, step: int) -> "Probe | None":
+        """All of them in that share of the steps, weighted by its inverse.
+
+        Args:
+            fraction: Share of the steps; 1 / n probes at every n-th, from step
+                n - 1 on.
+            step: Number of the present step, from 0.
+        """
+        if int((step + 1) * _checked(fraction)) == int(step * fraction):
+            return None
+        return cls(weight=1 / fraction)
+
+    def images(self, batch: int) -> int:
+        """How many images of a batch are run; 2 at least, for the batch statistics."""
+        return min(batch, max(2, round(self.batch_share * batch)))
+
+    def includes(self, kind: str, edge: int, operation: int) -> bool:
+        """Whether this operation is run when it was not drawn."""
+        return self.chosen is None or self.chosen[kind][edge][operation]
+
+
+def _checked(fraction: float) -> float:
+    if not 0 < fraction <= 1:
+        raise ValueError(f"the probe's share is {fraction}; it must be above 0 and at most 1")
+    return fraction

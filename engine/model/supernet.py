@@ -1,0 +1,116 @@
+"""The supernet: every network of the search space in one, sharing weights."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from engine.domain.cost import STEM_MULTIPLIER, cell_places
+from engine.domain.space import SearchSpace
+from engine.model.cell import Cell
+from engine.model.probe import Probe
+from engine.operations.blocks import SEARCH, norm
+
+ALPHA_SCALE = 1e-3
+
+
+class Supernet(nn.Module):
+    """Stem, cells, global mean and classifier; a code chooses what is run.
+
+    The architecture parameters ``alphas`` lie in the ``state_dict`` beside the
+    weights, one [E, K] tensor a cell kind; all cells of a kind share them.
+
+    Args:
+        space: The search space.
+        in_channels: Channels of the image.
+        classes: Number of classes.
+        channels: Channels C of the first cell; doubled at each reduction.
+        cells: Number of cells; those at one and two thirds of the depth reduce.
+        stem_stride: By how much the first convolution reduces the image.
+        generator: Source of all initial values.
+        alpha_mean: Mean of the initial alphas. A softmax does not see it; the
+            relu normalisation needs it above 0, at 1 say, since an alpha
+            below 0 is lost to it from the start.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        in_channels: int,
+        classes: int,
+        channels: int,
+        cells: int,
+        stem_stride: int,
+        generator: torch.Generator,
+        alpha_mean: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.space = space
+        shape = (len(space.edges), len(space.operations))
+        self.alphas = nn.ParameterDict(
+            {
+                kind: alpha_mean + ALPHA_SCALE * torch.randn(shape, generator=generator)
+                for kind in space.cell_kinds
+            }
+        )
+        width = STEM_MULTIPLIER * channels
+        places = cell_places(channels=channels, cells=cells, nodes=space.nodes)
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, width, 3, stride=stem_stride, padding=1, bias=False),
+            norm(width, SEARCH),
+        )
+        self.cells = nn.ModuleList(Cell(space, place) for place in places)
+        self.classifier = nn.Linear(space.nodes * places[-1].channels, classes)
+        initialise_weights(self, generator)
+
+    def forward(
+        self,
+        images: Float[Tensor, "B in_channels H W"],
+        codes: Mapping[str, Float[Tensor, "E K"]],
+        probe: Probe | None = None,
+    ) -> Float[Tensor, "B classes"]:
+        """The class scores of the network that the codes choose.
+
+        Args:
+            images: A batch; its statistics are those of all normalisations.
+            codes: Per cell kind, entries 0 or 1. If they ask for a gradient
+                they get the one that ``probe`` describes.
+            probe: How operations that were not drawn are run, value only and
+                in the backward pass, for the code's gradient; None never runs
+                them.
+        """
+        drawn = {kind: (code.detach() > 0.5).tolist() for kind, code in codes.items()}
+        before = last = self.stem(images)
+        for cell in cast(Iterable[Cell], self.cells):
+            value = cell(before, last, codes[cell.kind], drawn[cell.kind], probe)
+            before, last = last, value
+        return self.classifier(last.mean(dim=(2, 3)))
+
+    def weight_parameters(self) -> Iterator[nn.Parameter]:
+        """Every parameter but the alphas."""
+        return (
+            parameter
+            for name, parameter in self.named_parameters()
+            if not name.startswith("alphas.")
+        )
+
+    def alpha_parameters(self) -> Iterator[nn.Parameter]:
+        """The architecture parameters, one a cell kind."""
+        return iter(self.alphas.values())
+
+
+def initialise_weights(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw convolutions and linear layers anew: uniform within 1 / sqrt(fan in).
+
+    That is torch's own default, but from ``generator`` alone.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            fan_in = module.weight[0].numel()
+            for parameter in module.parameters(recurse=False):
+                bound = 1 / math.sqrt(fan_in)
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)

@@ -1,0 +1,23 @@
+"""The literal table of search spaces."""
+
+from engine.domain.space import SearchSpace
+
+SPACES: dict[str, SearchSpace] = {
+    "darts": SearchSpace(
+        name="darts",
+        label="Convolutional cell (DARTS)",
+        cell_kinds=("normal", "reduction"),
+        inputs=2,
+        nodes=4,
+        operations=(
+            "none",
+            "max_pool_3x3",
+            "avg_pool_3x3",
+            "skip_connect",
+            "sep_conv_3x3",
+            "sep_conv_5x5",
+            "dil_conv_3x3",
+            "dil_conv_5x5",
+        ),
+    ),
+}

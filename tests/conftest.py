@@ -1,0 +1,18 @@
+"""Shapes are checked while testing, and nothing is left to chance."""
+
+import random
+
+import numpy
+import pytest
+import torch
+from jaxtyping import install_import_hook
+
+install_import_hook("engine.model", "beartype.beartype")
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seeds():
+    random.seed(0)
+    numpy.random.seed(0)
+    torch.manual_seed(0)
