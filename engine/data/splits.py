@@ -1,0 +1,91 @@
+"""Three disjoint splits from what a data set has, the same for the same seed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.faults import refused
+from engine.data.images import Labels, RawImages, Split
+
+Indices = NDArray[np.int64]
+
+
+def three_splits(
+    source: str,
+    raw: RawImages,
+    *,
+    validation_fraction: float,
+    test_fraction: float,
+    train_limit: int,
+    seed: int,
+) -> tuple[Split, Split, Split]:
+    """Training, validation and test images.
+
+    A split that the data do not have is taken from the training images, class
+    by class, so that each class keeps its share. Both fractions are shares of
+    all training images that were found.
+
+    Args:
+        source: The data as the configuration names it.
+        raw: What was found.
+        validation_fraction: Share for validation where it is missing.
+        test_fraction: Share for the test where it is missing.
+        train_limit: Keep only this many of the remaining training images; 0
+            keeps all.
+        seed: Of every choice.
+
+    Raises:
+        DataError: There is one class only, or a class has too few images.
+    """
+    if len(np.unique(raw.train.labels)) < 2:
+        raise refused(
+            source,
+            f"one class only, {raw.class_names[int(raw.train.labels[0])]!r}",
+            "two classes or more",
+            "add images of another class",
+        )
+    random = np.random.default_rng([seed, 0])
+    fractions = (
+        test_fraction if raw.test is None else 0.0,
+        validation_fraction if raw.validation is None else 0.0,
+    )
+    test, validation, train = _parts(source, raw, fractions, random)
+    return (
+        raw.train.take(_limited(train, train_limit, random)),
+        raw.validation or raw.train.take(validation),
+        raw.test or raw.train.take(test),
+    )
+
+
+def _parts(
+    source: str, raw: RawImages, fractions: tuple[float, float], random: np.random.Generator
+) -> tuple[Indices, Indices, Indices]:
+    """Indices for test, validation and training, each in ascending order."""
+    parts: tuple[list[Indices], list[Indices], list[Indices]] = ([], [], [])
+    for number in np.unique(raw.train.labels).tolist():
+        members = _members(raw.train.labels, number, random)
+        counts = [max(1, round(share * len(members))) if share else 0 for share in fractions]
+        if sum(counts) >= len(members):
+            raise refused(
+                source,
+                f"{len(members)} training image(s) of class {raw.class_names[number]!r}, "
+                f"of which {sum(counts)} are to be split off",
+                "at least one image of each class left to train on",
+                "add images, or lower validation_fraction and test_fraction",
+            )
+        bounds = np.cumsum(counts).tolist()
+        for part, chosen in zip(parts, np.split(members, bounds), strict=True):
+            part.append(chosen)
+    test, validation, train = (np.sort(np.concatenate(part)) for part in parts)
+    return test, validation, train
+
+
+def _members(labels: Labels, number: int, random: np.random.Generator) -> Indices:
+    members: Indices = random.permutation(np.flatnonzero(labels == number))
+    return members
+
+
+def _limited(indices: Indices, limit: int, random: np.random.Generator) -> Indices:
+    if limit == 0 or limit >= len(indices):
+        return indices
+    chosen: Indices = np.sort(random.choice(indices, size=limit, replace=False))
+    return chosen
