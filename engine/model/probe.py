@@ -1,5 +1,6 @@
 """Probes: which operations that were not drawn are asked for alpha's gradient."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,15 +54,15 @@ class Probe:
         return cls(weight=1 / _checked(fraction), chosen=chosen)
 
     @classmethod
-    def steps(cls, fraction: float, step: int) -> "Probe | None":
+    def at_step(cls, step: int, fraction: float) -> "Probe | None":
         """All of them in that share of the steps, weighted by its inverse.
 
         Args:
-            fraction: Share of the steps; 1 / n probes at every n-th, from step
-                n - 1 on.
             step: Number of the present step, from 0.
+            fraction: Share of the steps; 1 / n probes at every n-th, the first
+                time at step n - 1.
         """
-        if int((step + 1) * _checked(fraction)) == int(step * fraction):
+        if math.floor((step + 1) * _checked(fraction)) == math.floor(step * fraction):
             return None
         return cls(weight=1 / fraction)
 
