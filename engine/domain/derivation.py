@@ -39,6 +39,10 @@ class DerivationRule:
     none_pooled: bool = True
 
 
+TIE = 1e-12
+"""Relative difference below which two probabilities differ by rounding only."""
+
+
 def set_probability(members: Sequence[float], draws: int) -> float:
     """Probability that ``draws`` draws hit every member and nothing else.
 
@@ -65,7 +69,8 @@ def most_probable_set(row: Sequence[float], draws: int) -> tuple[int, ...]:
     ranked = sorted(range(len(row)), key=lambda item: (-row[item], item))
     sizes = range(1, min(draws, len(row)) + 1)
     chances = [set_probability([row[item] for item in ranked[:size]], draws) for size in sizes]
-    return tuple(ranked[: chances.index(max(chances)) + 1])
+    best = max(chances) * (1 - TIE)
+    return tuple(ranked[: next(i for i, chance in enumerate(chances) if chance >= best) + 1])
 
 
 def derive(

@@ -9,7 +9,7 @@ from typing import Any
 from engine.domain.derivation import DerivationRule
 from engine.domain.errors import InvalidGenotype
 from engine.domain.snapshot import Masks, operations_in
-from engine.domain.space import SearchSpace
+from engine.domain.space import NONE, SearchSpace
 
 SCHEMA = "egs-studio/genotype"
 VERSION = 1
@@ -43,9 +43,14 @@ class Genotype:
     lineage: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for kind in self.space.cell_kinds:
+            if kind not in self.cells:
+                raise _refused(
+                    f"no cell of kind {kind!r}", f"a cell of each of {self._listed_kinds}"
+                )
         for kind, cell in self.cells.items():
             if kind not in self.space.cell_kinds:
-                raise _refused(f"a cell of kind {kind!r}", f"one of {self.space.cell_kinds}")
+                raise _refused(f"a cell of kind {kind!r}", f"one of {self._listed_kinds}")
             if len(cell) != self.space.nodes:
                 raise _refused(f"{len(cell)} nodes in {kind!r}", f"{self.space.nodes} nodes")
             for node, genes in enumerate(cell):
@@ -61,6 +66,10 @@ class Genotype:
             raise _refused(
                 f"source {gene.source} for node {node}", f"0 to {self.space.inputs + node - 1}"
             )
+
+    @property
+    def _listed_kinds(self) -> str:
+        return ", ".join(repr(kind) for kind in self.space.cell_kinds)
 
     @property
     def empty_nodes(self) -> tuple[tuple[str, int], ...]:
@@ -101,6 +110,24 @@ def to_masks(genotype: Genotype) -> dict[str, Masks]:
     }
 
 
+def plain_nodes(genotype: Genotype) -> dict[str, list[list[tuple[str, int]]]]:
+    """Per cell kind and node, its (operation, source) pairs, without ``none``.
+
+    The order is that of the supernet: by source, then by column of the space.
+    """
+    columns = {name: k for k, name in enumerate(genotype.space.operations)}
+    return {
+        kind: [
+            sorted(
+                ((gene.operation, gene.source) for gene in genes if gene.operation != NONE),
+                key=lambda pair: (pair[1], columns[pair[0]]),
+            )
+            for genes in cell
+        ]
+        for kind, cell in genotype.cells.items()
+    }
+
+
 def to_json(genotype: Genotype) -> str:
     """The genotype as JSON, schema version 1."""
     document = {
@@ -126,7 +153,7 @@ def from_json(text: str) -> Genotype:
     """
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise _refused(f"text that is no JSON ({error})", "a genotype file") from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _refused("a file without the genotype schema", f"schema {SCHEMA!r}")
@@ -134,7 +161,7 @@ def from_json(text: str) -> Genotype:
         raise _refused(f"schema version {document.get('version')!r}", f"version {VERSION}")
     try:
         return _from_document(document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _refused(f"a malformed part ({error!r})", "the layout of version 1") from None
 
 
@@ -178,7 +205,7 @@ def from_darts(text: str, space: SearchSpace) -> Genotype:
         nodes = {len(cell) for cell in cells.values()}
         if len(nodes) != 1:
             raise ValueError(f"cells with {sorted(nodes)} nodes")
-    except (SyntaxError, ValueError, TypeError, IndexError) as error:
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         raise _refused(
             f"text that is no DARTS genotype ({error})", "Genotype(normal=[…], …)"
         ) from None

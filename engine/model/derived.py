@@ -11,7 +11,7 @@ from typing import cast
 from torch import Tensor, cat, nn
 
 from engine.domain.cost import STEM_MULTIPLIER, CellPlace, cell_places
-from engine.domain.genotype import Genotype
+from engine.domain.genotype import Genotype, plain_nodes
 from engine.model.supernet import Supernet
 from engine.operations.blocks import (
     EVALUATION,
@@ -142,24 +142,6 @@ def load_weights(network: nn.Module, shared: Mapping[str, Tensor]) -> None:
         for name in module.state_dict()
     }
     network.load_state_dict({name: own[name] if name in norms else shared[name] for name in own})
-
-
-def plain_nodes(genotype: Genotype) -> dict[str, list[list[tuple[str, int]]]]:
-    """Per cell kind and node, the (operation, source) pairs in a fixed order.
-
-    The order is that of the supernet: by source, then by column of the space.
-    """
-    columns = {name: k for k, name in enumerate(genotype.space.operations)}
-    return {
-        kind: [
-            sorted(
-                ((gene.operation, gene.source) for gene in genes),
-                key=lambda pair: (pair[1], columns[pair[0]]),
-            )
-            for genes in cell
-        ]
-        for kind, cell in genotype.cells.items()
-    }
 
 
 class DerivedNetwork(CellNetwork):

@@ -1,0 +1,15 @@
+"""The checkpoint itself: the file lies in the artifact store already."""
+
+from engine.domain.catalog import Card
+from engine.export.exporter import Exporter
+
+CHECKPOINT = Exporter(
+    Card(
+        "checkpoint",
+        "Checkpoint",
+        "Weights, alphas and the state of the search; the exported module can load its weights.",
+    ),
+    extension=".pt",
+    media_type="application/octet-stream",
+    render=None,
+)

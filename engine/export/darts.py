@@ -1,0 +1,24 @@
+"""The genotype as DARTS text, for code that reads that."""
+
+from engine.domain.catalog import Card
+from engine.domain.cost import NetworkShape
+from engine.domain.genotype import Genotype, to_darts
+from engine.export.exporter import Exporter
+
+
+def render_darts(genotype: Genotype, _: NetworkShape) -> bytes:
+    """One line of DARTS text, UTF-8."""
+    return (to_darts(genotype) + "\n").encode()
+
+
+DARTS = Exporter(
+    Card(
+        "darts",
+        "Genotype (DARTS text)",
+        "The architecture as Genotype(normal=…, reduce=…), flat where each node keeps two "
+        "operations, else one list a node.",
+    ),
+    extension=".txt",
+    media_type="text/plain",
+    render=render_darts,
+)
