@@ -5,9 +5,9 @@ instance with an invalid value cannot exist.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from engine.domain.derivation import DerivationRule
@@ -32,6 +32,11 @@ def _field(
         json_schema_extra={"group": group, "unit": unit},
         **kw,
     )
+
+
+def _whole_number(value: Any) -> Any:
+    """A choice among numbers may arrive as text from a command line."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 class SearchConfig(BaseModel):
@@ -127,7 +132,7 @@ class SearchConfig(BaseModel):
     channels: int = _field(
         16, "Channels", "Channels C of the first cell.", group="Network", ge=2, le=512
     )
-    stem_stride: Literal[1, 2, 4] = _field(
+    stem_stride: Annotated[Literal[1, 2, 4], BeforeValidator(_whole_number)] = _field(
         1,
         "Stem stride",
         "By how much the first convolution reduces the image; 2 makes a search on a CPU "

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from engine.data.sources import ImageData, load_images
+from engine.data.images import ImageData
+from engine.data.sources import load_images
 from engine.domain.config import SearchConfig
 from engine.domain.space import SearchSpace
 from engine.model.estimator import CodeSampler

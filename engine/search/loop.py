@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from engine.data.images import DataSummary
 from engine.domain.config import SearchConfig
 from engine.domain.derivation import derive
 from engine.domain.errors import NotANumber
@@ -81,6 +82,11 @@ class SearchLoop:
         self._optimisers = optimisers
         self._make_probe = make_probe
         self._figures: dict[str, float] = {}
+
+    @property
+    def data_summary(self) -> DataSummary:
+        """What is known of the data without its arrays."""
+        return self.task.summary
 
     @property
     def total_steps(self) -> int:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from engine.data.sources import ImageData, Split
+from engine.data.images import ImageData, Split
 from engine.domain.errors import DataError
 from engine.domain.space import SearchSpace
 from engine.model.supernet import Supernet
@@ -66,6 +66,7 @@ class ImageClassification:
         self.seed = seed
         self.batch_size = batch_size
         self.augmentation = augmentation
+        self.summary = data.summary
         self.classes = len(data.class_names)
         self._images, self._labels = _on_device(data.train, device)
         self._validation_images, self._validation_labels = _on_device(data.validation, device)
