@@ -1,0 +1,101 @@
+"""Checkpoints of one run: saved in an order that no kill can break, and found again."""
+
+from collections.abc import Callable, Sequence
+
+from engine.domain.errors import CheckpointError, NotFound
+from engine.domain.ports import ArtifactStore, Clock, RunStore
+from engine.domain.run import Checkpoint, Run
+from engine.search.checkpoint import load_checkpoint, save_checkpoint
+from engine.search.loop import SearchLoop
+
+KEPT = 2
+"""The newest checkpoints that are kept, beside the best one."""
+
+
+class Checkpoints:
+    """Saves and restores the search of one attempt.
+
+    A file without a row does not exist; a row is written only after its file.
+    Names hold the attempt, so that a fenced process cannot touch the file of
+    a newer one.
+    """
+
+    def __init__(self, store: RunStore, artifacts: ArtifactStore, run: Run, clock: Clock) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._run = run
+        self._clock = clock
+        self._folder = f"runs/{run.uid}/checkpoints/"
+
+    def save(self, loop: SearchLoop, *, measured: bool) -> Checkpoint:
+        """Write the file, then the row, then remove what is superseded.
+
+        Args:
+            loop: The search, between two of its steps.
+            measured: Whether the child was measured at just this step.
+
+        Raises:
+            DiskFull: There was no room; earlier checkpoints are untouched.
+            Fenced: A newer attempt owns the run.
+        """
+        progress = loop.progress
+        name = f"step-{progress.step:08d}-epoch-{progress.epoch}-attempt-{self._run.attempt}.pt"
+        key = self._folder + name
+        with self._artifacts.write(key) as file:
+            save_checkpoint(loop, file)
+        written = self._artifacts.describe(key)
+        checkpoint = Checkpoint(
+            step=progress.step,
+            epoch=progress.epoch,
+            key=key,
+            size_bytes=written.size_bytes,
+            sha256=written.sha256,
+            created_at=self._clock.now(),
+            score=progress.score if measured else None,
+        )
+        self._store.add_checkpoint(self._run.id, self._run.attempt, checkpoint)
+        self._tidy()
+        return checkpoint
+
+    def _tidy(self) -> None:
+        """Forget superseded checkpoints, then delete files that no row names."""
+        for checkpoint in superseded(self._store.checkpoints(self._run.id)):
+            self._store.drop_checkpoint(self._run.id, checkpoint.key)
+        kept = {checkpoint.key for checkpoint in self._store.checkpoints(self._run.id)}
+        for key in self._artifacts.keys(self._folder):
+            if key not in kept:
+                self._artifacts.delete(key)
+
+    def restore(self, loop: SearchLoop, report: Callable[[str], None]) -> Checkpoint | None:
+        """Continue the newest checkpoint that is whole; None when there is none.
+
+        A damaged one is reported and forgotten, and the one before is used.
+        """
+        for checkpoint in reversed(self._store.checkpoints(self._run.id)):
+            try:
+                self._load(loop, checkpoint)
+            except (NotFound, CheckpointError) as error:
+                report(f"The checkpoint of step {checkpoint.step} cannot be used: {error}")
+                self._store.drop_checkpoint(self._run.id, checkpoint.key)
+            else:
+                return checkpoint
+        return None
+
+    def _load(self, loop: SearchLoop, checkpoint: Checkpoint) -> None:
+        found = self._artifacts.describe(checkpoint.key)
+        if found.sha256 != checkpoint.sha256:
+            raise CheckpointError(
+                asked=f"the checkpoint {checkpoint.key!r}",
+                found=f"a file with the SHA-256 digest {found.sha256}",
+                allowed=f"the digest {checkpoint.sha256}, as it was written",
+                advice="check the disk; the checkpoint before it is used",
+            )
+        with self._artifacts.read(checkpoint.key) as file:
+            load_checkpoint(loop, file)
+
+
+def superseded(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """The checkpoints, given by ascending step, that are neither new nor the best."""
+    measured = [checkpoint for checkpoint in checkpoints if checkpoint.score is not None]
+    best = max(measured, key=lambda checkpoint: checkpoint.score or 0.0, default=None)
+    return [checkpoint for checkpoint in checkpoints[:-KEPT] if checkpoint != best]

@@ -1,0 +1,305 @@
+"""One attempt at one run, from its first step or checkpoint to its end.
+
+The worker owns the search; the database owns the truth. Whatever happens
+here, a kill included, the next attempt continues from the last checkpoint
+and computes the same numbers.
+"""
+
+import json
+import logging
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+import torch
+
+from engine.domain.config import SearchConfig
+from engine.domain.errors import DeviceMissing, FailureReason, Fenced, NotFound
+from engine.domain.ports import ArtifactStore, Clock, RunStore
+from engine.domain.run import EventKind, Request, Run, RunState
+from engine.domain.snapshot import Snapshot, SnapshotKind
+from engine.runtime.checkpoints import Checkpoints
+from engine.runtime.clock import SystemClock
+from engine.runtime.devices import CPU
+from engine.runtime.failures import explain
+from engine.runtime.recorder import Recorder, StoreLost
+from engine.search.build import build_search
+from engine.search.loop import SearchLoop
+
+log = logging.getLogger(__name__)
+
+
+class Exit(IntEnum):
+    """What a worker process ends with."""
+
+    DONE = 0
+    FAILED = 1
+    FENCED = 3
+    STORE_LOST = 75
+
+
+class BuildSearch(Protocol):
+    """Makes a search at its first step: ``engine.search.build.build_search``."""
+
+    def __call__(
+        self,
+        config: SearchConfig,
+        device: torch.device,
+        *,
+        report: Callable[[str], None],
+        cache: Path | None,
+    ) -> SearchLoop:
+        """The search of a configuration on a device."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The state in which the run is left, and the sentence about it."""
+
+    state: RunState
+    why: str
+    failure: FailureReason | None = None
+
+
+COMPLETED = Outcome(RunState.COMPLETED, "All epochs are done.")
+WISHES = {
+    Request.PAUSE: Outcome(RunState.PAUSED, "Paused as asked, with a checkpoint."),
+    Request.STOP: Outcome(RunState.STOPPED, "Stopped as asked, with a checkpoint."),
+}
+ENGINE_STOPS = Outcome(
+    RunState.QUEUED, "The engine is stopping; the search continues from its checkpoint later."
+)
+
+
+class _Interrupted(Exception):
+    """A signal came while nothing was there to save yet."""
+
+
+class _Signals:
+    """SIGTERM and SIGINT: noted between steps, raised while the search is built."""
+
+    def __init__(self) -> None:
+        self.received = False
+        self._interrupts = False
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Handle both signals here, and as before afterwards."""
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self._note) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Within, a signal raises :class:`_Interrupted`."""
+        self._interrupts = True
+        try:
+            if self.received:
+                raise _Interrupted
+            yield
+        finally:
+            self._interrupts = False
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.received = True
+        if self._interrupts:
+            raise _Interrupted
+
+
+def work(
+    store: RunStore,
+    artifacts: ArtifactStore,
+    run_id: int,
+    attempt: int,
+    *,
+    cache: Path | None = None,
+    clock: Clock | None = None,
+    build: BuildSearch = build_search,
+) -> int:
+    """Run or continue a search until it ends, is asked to leave, or fails.
+
+    Must be called from the main thread, since it handles SIGTERM and SIGINT:
+    both make a checkpoint and put the run back into the queue.
+
+    Args:
+        store: The database.
+        artifacts: Where checkpoints go.
+        run_id: The run.
+        attempt: The attempt that this process is; another one fences it.
+        cache: Folder for downloaded data sets.
+        clock: Time.
+        build: Makes the search.
+
+    Returns:
+        The exit code, one of :class:`Exit`.
+    """
+    run = store.run(run_id)
+    if run.attempt != attempt or run.state is not RunState.RUNNING:
+        log.warning("run %d: attempt %d is not the present one", run_id, attempt)
+        return Exit.FENCED
+    attempt_at = _Attempt(store, artifacts, run, clock or SystemClock(), cache, build)
+    try:
+        return attempt_at.run_to_end()
+    except Fenced as error:
+        log.warning("run %d: %s", run_id, error)
+        return Exit.FENCED
+    except StoreLost:
+        log.exception("run %d: the database failed; the engine will try again", run_id)
+        return Exit.STORE_LOST
+
+
+class _Attempt:
+    """The state of one call of :func:`work`."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        artifacts: ArtifactStore,
+        run: Run,
+        clock: Clock,
+        cache: Path | None,
+        build: BuildSearch,
+    ) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._run = run
+        self._cache = cache
+        self._build = build
+        self._signals = _Signals()
+        self._recorder = Recorder(store, run.id, run.attempt, progress=run.progress)
+        self._checkpoints = Checkpoints(store, artifacts, run, clock)
+        self._saved: tuple[int, int] | None = None
+        self._saved_at = time.monotonic()
+
+    def run_to_end(self) -> Exit:
+        """Search, then leave the run in the state that fits."""
+        try:
+            with self._signals.caught():
+                outcome = self._record()
+        except (Fenced, StoreLost):
+            raise
+        except Exception as error:  # one of two places: anything becomes FAILED with its reason
+            outcome = self._failed(error)
+        self._store.transition(
+            self._run.id,
+            outcome.state,
+            why=outcome.why,
+            attempt=self._run.attempt,
+            failure=outcome.failure,
+            error=outcome.why if outcome.failure else None,
+        )
+        return Exit.FAILED if outcome.failure else Exit.DONE
+
+    def _failed(self, error: Exception) -> Outcome:
+        log.error("run %d failed", self._run.id, exc_info=error)
+        self._store.beat(self._run.id, self._run.attempt)
+        trace = "".join(traceback.format_exception(error))
+        self._store.note(self._run.id, EventKind.ERROR, trace)
+        reason, sentence = explain(error)
+        return Outcome(RunState.FAILED, sentence, reason)
+
+    def _record(self) -> Outcome:
+        """The search with its recorder; the run is still RUNNING on return."""
+        with self._recorder:
+            try:
+                with self._signals.interrupting():
+                    loop = self._prepare()
+            except _Interrupted:
+                return self._leaving() or ENGINE_STOPS
+            return self._search(loop)
+
+    def _prepare(self) -> SearchLoop:
+        """The search at its first step or at its last checkpoint."""
+        device = torch_device(self._run)
+        set_up_torch(self._run.config, device)
+        loop = self._build(
+            self._run.config, device, report=self._recorder.report, cache=self._cache
+        )
+        self._describe_data(loop)
+        checkpoint = self._checkpoints.restore(loop, self._recorder.report)
+        if checkpoint is not None:
+            self._saved = (checkpoint.step, checkpoint.epoch)
+            self._recorder.report(f"Continues from the checkpoint of step {checkpoint.step}.")
+        return loop
+
+    def _describe_data(self, loop: SearchLoop) -> None:
+        """Keep what cost formulas and exports need to know of the data."""
+        key = f"runs/{self._run.uid}/data.json"
+        try:
+            self._artifacts.describe(key)
+        except NotFound:
+            with self._artifacts.write(key) as file:
+                file.write(json.dumps(loop.data_summary.to_json()).encode())
+
+    def _search(self, loop: SearchLoop) -> Outcome:
+        for snapshot in loop.steps():
+            self._recorder.put(snapshot, loop.progress)
+            if is_epoch_end(snapshot) or self._is_checkpoint_due():
+                self._save(loop, measured=is_epoch_end(snapshot))
+            outcome = self._leaving()
+            if outcome is not None:
+                self._save(loop, measured=False)
+                return outcome
+        self._save(loop, measured=False)
+        return COMPLETED
+
+    def _leaving(self) -> Outcome | None:
+        """Why the search has to be left now, if it has; wishes go before signals."""
+        request = self._recorder.request
+        if request is not None:
+            return WISHES[request]
+        return ENGINE_STOPS if self._signals.received else None
+
+    def _is_checkpoint_due(self) -> bool:
+        return time.monotonic() - self._saved_at >= 60.0 * self._run.config.checkpoint_minutes
+
+    def _save(self, loop: SearchLoop, *, measured: bool) -> None:
+        """Commit the history, then checkpoint, unless this place is saved already."""
+        self._recorder.flush()
+        place = (loop.progress.step, loop.progress.epoch)
+        if place != self._saved:
+            self._checkpoints.save(loop, measured=measured)
+            self._saved = place
+        self._saved_at = time.monotonic()
+
+
+def is_epoch_end(snapshot: Snapshot | None) -> bool:
+    """Whether a step closed an epoch."""
+    return snapshot is not None and snapshot.kind is SnapshotKind.EPOCH
+
+
+def torch_device(run: Run) -> torch.device:
+    """The device that the engine gave to a run; of the GPUs, a worker sees that one only.
+
+    Raises:
+        DeviceMissing: This installation of torch cannot use it.
+    """
+    if run.device in (None, CPU):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise DeviceMissing(
+            asked=f"the GPU {run.device!r}",
+            found=f"torch {torch.__version__}, which cannot use it",
+            allowed="a torch built for this GPU's driver, or device = 'cpu'",
+            advice="install the CUDA build of torch or start a new search with device = 'cpu'",
+        )
+    return torch.device("cuda", 0)
+
+
+def set_up_torch(config: SearchConfig, device: torch.device) -> None:
+    """Threads as configured; on a CPU, kernels that repeat a search bit for bit."""
+    torch.set_num_threads(config.cpu_threads or os.cpu_count() or 1)
+    torch.use_deterministic_algorithms(device.type == "cpu")
