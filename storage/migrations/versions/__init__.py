@@ -1,0 +1,1 @@
+"""One file a revision of the database; written once, never changed."""

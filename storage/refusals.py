@@ -1,0 +1,58 @@
+"""The refusals that every store utters in the same words."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from engine.domain.errors import EngineAlreadyRunning, Fenced, NotFound, WrongState
+from engine.domain.run import RunState
+
+
+def no_such_run(run_id: int) -> NotFound:
+    """There is no run of that number."""
+    return NotFound(
+        asked=f"run {run_id}",
+        found="no run of that number",
+        allowed="the number of a run in the list",
+        advice="look up its number in the list of runs",
+    )
+
+
+def wrong_state(asked: str, state: RunState, allowed: Iterable[RunState]) -> WrongState:
+    """The run is in a state from which the thing asked for cannot be done."""
+    states = sorted(allowed)
+    return WrongState(
+        asked=asked,
+        found=f"the state {state.value!r}",
+        allowed=f"the states {', '.join(states)}" if states else "nothing",
+        advice="wait for the run to get there, or reload the page to see its present state",
+    )
+
+
+def fenced(run_id: int, attempt: int, state: RunState, present: int) -> Fenced:
+    """The writer belongs to an attempt that no longer owns the run."""
+    return Fenced(
+        asked=f"a write to run {run_id} by attempt {attempt}",
+        found=f"the state {state.value!r} and attempt {present}",
+        allowed="a write by the attempt that runs now",
+        advice="end this process",
+    )
+
+
+def node_taken(name: str, process: str, heartbeat_at: datetime) -> EngineAlreadyRunning:
+    """Another engine process serves the machine."""
+    return EngineAlreadyRunning(
+        asked=f"the engine of the machine {name!r}",
+        found=f"another engine, process {process!r}, alive at {heartbeat_at:%Y-%m-%d %H:%M:%S} UTC",
+        allowed="one engine on a machine and database",
+        advice="use the engine that runs, or stop it first",
+    )
+
+
+def no_such_node(name: str) -> NotFound:
+    """No engine registered itself under that name."""
+    return NotFound(
+        asked=f"the machine {name!r}",
+        found="no engine registered there",
+        allowed="a machine on which an engine runs",
+        advice="start the engine again",
+    )
