@@ -5,6 +5,7 @@ optional; ``class_names`` may name the classes. Pickled objects are never read.
 """
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from engine.data.faults import NPZ_LAYOUT, refused
+from engine.data.faults import NPZ_LAYOUT, one_class, refused
 from engine.data.images import DataSummary, Labels, RawImages, Split
 from engine.domain.errors import DataError
 
 LARGEST_ARRAY_BYTES = 64 * 2**30
+UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError)
+"""What zipfile and numpy raise for files that are damaged, encrypted or something else."""
+
 PREFIXES = ("train", "val", "test")
 
 
@@ -74,7 +78,7 @@ def _headers(source: str, path: Path) -> dict[str, _Header]:
                 for member in archive.infolist()
                 if member.filename.endswith(".npy")
             }
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise _unreadable(source, error) from None
 
 
@@ -157,7 +161,23 @@ def _labels(
                 f"labels 0 to {len(names) - 1}",
                 "correct the labels or class_names",
             )
+    _check_classes(source, labels["train"], names)
     return labels, names
+
+
+def _check_classes(source: str, train: Labels, names: tuple[str, ...]) -> None:
+    """Refuse one class only, and classes without images to train on."""
+    present = set(np.unique(train).tolist())
+    if len(present) == 1:
+        raise one_class(source, names[int(train[0])])
+    missing = [name for number, name in enumerate(names) if number not in present]
+    if missing:
+        raise refused(
+            source,
+            f"no training image of {len(missing)} class(es), the first is {missing[0]!r}",
+            "training images of every class, numbered from 0 without gaps",
+            "renumber the labels or remove the class",
+        )
 
 
 def _split_labels(source: str, path: Path, prefix: str, headers: dict[str, _Header]) -> Labels:
@@ -193,7 +213,7 @@ def _split_labels(source: str, path: Path, prefix: str, headers: dict[str, _Head
 def _class_names(
     source: str, path: Path, headers: dict[str, _Header], train: Labels
 ) -> tuple[str, ...]:
-    """Given names, or the numbers; every class needs images to train on."""
+    """Given names, or the numbers."""
     if "class_names" in headers:
         if headers["class_names"].dtype.hasobject:
             raise _pickled(source, "class_names")
@@ -201,15 +221,6 @@ def _class_names(
         names = tuple(n.decode() if isinstance(n, bytes) else str(n) for n in given)
     else:
         names = tuple(str(number) for number in range(int(train.max()) + 1))
-    present = set(np.unique(train).tolist())
-    missing = [name for number, name in enumerate(names) if number not in present]
-    if missing and len(present) > 1:
-        raise refused(
-            source,
-            f"no training image of {len(missing)} class(es), the first is {missing[0]!r}",
-            "training images of every class, numbered from 0 without gaps",
-            "renumber the labels or remove the class",
-        )
     return names
 
 
@@ -217,7 +228,7 @@ def _read(source: str, path: Path, name: str) -> NDArray[Any]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return np.asarray(arrays[name])
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+    except UNREADABLE as error:
         raise _unreadable(source, error) from None
 
 

@@ -12,3 +12,13 @@ FOLDER_LAYOUT = "a folder with train/<class>/ images, optionally val/ and test/ 
 def refused(source: str, found: str, allowed: str, advice: str) -> DataError:
     """A data error about ``source``, the data as the configuration names it."""
     return DataError(asked=f"data {source!r}", found=found, allowed=allowed, advice=advice)
+
+
+def one_class(source: str, name: str) -> DataError:
+    """The refusal of data in which there is nothing to tell apart."""
+    return refused(
+        source,
+        f"one class only, {name!r}",
+        "two classes or more",
+        "add images of another class",
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from engine.data.faults import FOLDER_LAYOUT, refused
+from engine.data.faults import FOLDER_LAYOUT, one_class, refused
 from engine.data.images import DataSummary, RawImages, Split
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
@@ -150,6 +150,8 @@ def _layout(source: str, path: Path) -> tuple[tuple[str, ...], dict[str, _Found]
                 f"images that end in {', '.join(EXTENSIONS)}",
                 "add images or remove the folder",
             )
+    if len(names) == 1:
+        raise one_class(source, names[0])
     splits = {"train": _found(classes, names)}
     present = [name for name in VALIDATION_NAMES if name in folders]
     if len(present) > 1:
@@ -231,8 +233,9 @@ def _stays_inside(folder: Path, entry: os.DirEntry[str]) -> bool:
 
 
 def _opened(path: Path) -> Image.Image:
-    """The image, not decoded yet; a bomb raises."""
+    """The image, not decoded yet; a bomb raises, damaged remarks beside the pixels do not."""
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         image = Image.open(path)
     width, height = image.size
@@ -244,7 +247,8 @@ def _opened(path: Path) -> Image.Image:
 
 def _pixels(path: Path, image_size: int) -> Pixels:
     """The first frame as uint8: [H, W] if the file is grey, else [H, W, 3]."""
-    with _opened(path) as file:
+    with _opened(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         image = ImageOps.exif_transpose(file)
         if image.mode.startswith("I;16"):
             image = Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8))

@@ -34,15 +34,8 @@ def three_splits(
         seed: Of every choice.
 
     Raises:
-        DataError: There is one class only, or a class has too few images.
+        DataError: A class has too few images.
     """
-    if len(np.unique(raw.train.labels)) < 2:
-        raise refused(
-            source,
-            f"one class only, {raw.class_names[int(raw.train.labels[0])]!r}",
-            "two classes or more",
-            "add images of another class",
-        )
     random = np.random.default_rng([seed, 0])
     fractions = (
         test_fraction if raw.test is None else 0.0,
@@ -61,13 +54,13 @@ def _parts(
 ) -> tuple[Indices, Indices, Indices]:
     """Indices for test, validation and training, each in ascending order."""
     parts: tuple[list[Indices], list[Indices], list[Indices]] = ([], [], [])
-    for number in np.unique(raw.train.labels).tolist():
+    for number, name in enumerate(raw.class_names):
         members = _members(raw.train.labels, number, random)
         counts = [max(1, round(share * len(members))) if share else 0 for share in fractions]
         if sum(counts) >= len(members):
             raise refused(
                 source,
-                f"{len(members)} training image(s) of class {raw.class_names[number]!r}, "
+                f"{len(members)} training image(s) of class {name!r}, "
                 f"of which {sum(counts)} are to be split off",
                 "at least one image of each class left to train on",
                 "add images, or lower validation_fraction and test_fraction",
