@@ -56,7 +56,12 @@ def open_studio(settings: Settings) -> Studio:
     """The use cases, on the store and artifacts of the settings."""
     from app.studio import Studio
 
-    return Studio(open_store(settings), open_artifacts(settings), SystemClock())
+    return Studio(
+        open_store(settings),
+        open_artifacts(settings),
+        SystemClock(),
+        data_roots=settings.data_roots,
+    )
 
 
 def open_launcher(settings: Settings) -> Launcher:
