@@ -71,10 +71,9 @@ def ensemble_gumbel(
     Each of the M draws is one hard Gumbel-Softmax sample; an item is kept if
     any draw picked it (paper, Definition 1)::
 
-        z_m = one_hot(argmax(log p + G_m))          the draw          (Eq. 7)
-        y_m = softmax((log p + G_m) / tau)          its relaxation    (Eq. 8)
-        b   = max_m z_m                             the code          (Def. 1)
-        s   = sum_m w_m y_m                         where the gradient goes
+        z, y = gumbel_draws(log p, G, tau)          M draws      (Eq. 7 and 8)
+        b    = max_m z_m                            the code          (Def. 1)
+        s    = sum_m w_m y_m                        where the gradient goes
 
     and the result is b forward, s backward (straight-through). The weights w
     are the route; see :func:`route_weights`.
@@ -92,15 +91,31 @@ def ensemble_gumbel(
     Raises:
         ValueError: If ``temperature`` is not above 0 or there is no draw.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature}; it must be above 0")
     if len(noise) < 1:
         raise ValueError("noise holds no draw; at least 1 is needed")
-    perturbed = log_p + noise
-    relaxed = functional.softmax(perturbed / temperature, dim=-1)
-    drawn = functional.one_hot(perturbed.argmax(dim=-1), log_p.shape[-1]).to(log_p.dtype)
+    drawn, relaxed = gumbel_draws(log_p, noise, temperature)
     soft = (route_weights(drawn, route) * relaxed).sum(dim=0)
     return drawn.amax(dim=0) + (soft - soft.detach())
+
+
+def gumbel_draws(
+    log_p: Float[Tensor, "R K"], noise: Float[Tensor, "M R K"], temperature: float
+) -> tuple[Float[Tensor, "M R K"], Float[Tensor, "M R K"]]:
+    """Draws from p, and their relaxations that carry a gradient::
+
+        z_m = one_hot(argmax(log p + G_m))          the draw          (Eq. 7)
+        y_m = softmax((log p + G_m) / tau)          its relaxation    (Eq. 8)
+
+    As tau tends to 0, y tends to z; as tau grows, y tends to 1 / K.
+
+    Raises:
+        ValueError: If ``temperature`` is not above 0.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; it must be above 0")
+    perturbed = log_p + noise
+    drawn = functional.one_hot(perturbed.argmax(dim=-1), log_p.shape[-1]).to(log_p.dtype)
+    return drawn, functional.softmax(perturbed / temperature, dim=-1)
 
 
 def route_weights(drawn: Float[Tensor, "M R K"], route: Route) -> Float[Tensor, "M R K"]:
