@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,15 @@ from engine.domain.catalog import Catalog
 from engine.domain.config import SearchConfig
 from engine.domain.cost import Cost, NetworkShape, network_cost
 from engine.domain.derivation import derive
-from engine.domain.errors import DeviceMissing, NotFound, WrongState
-from engine.domain.genotype import Genotype, from_masks, to_darts, to_json
+from engine.domain.errors import DeviceMissing, InvalidConfig, NotFound, WrongState
+from engine.domain.genotype import Genotype, from_masks
 from engine.domain.ports import ArtifactStore, Clock, Device, Node, RunStore
 from engine.domain.presets import PRESETS, preset_config
 from engine.domain.run import Checkpoint, Request, Run, RunEvent, RunState
 from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
+from engine.export import EXPORTERS
+from engine.export.exporter import Exporter
 
 NODE_STALE_SECONDS = 10.0
 """An engine without a heartbeat for this long does not count as living."""
@@ -213,8 +215,7 @@ class Studio:
 
     def living_nodes(self) -> list[Node]:
         """Machines whose engine gave a sign of life just now."""
-        oldest = self.clock.now() - timedelta(seconds=NODE_STALE_SECONDS)
-        return [node for node in self.store.nodes() if node.heartbeat_at >= oldest]
+        return living(self.store.nodes(), self.clock.now())
 
     def devices(self) -> list[Device]:
         """Devices of all living engines."""
@@ -271,20 +272,20 @@ class Studio:
         """Parameters and multiply-adds of a genotype in the run's own network.
 
         Raises:
-            NotFound: The run has not loaded its data yet, so that the size of
-                its images is not known.
+            NotFound: No engine has published its catalogue yet.
+            DataError: Nothing is known of the data: the run has not loaded
+                them and they are not there.
         """
         run = self.store.run(run_id)
         catalog = self.store.catalog()
-        data = self.data(run)
-        if catalog is None or data is None:
+        if catalog is None:
             raise NotFound(
                 asked=f"the cost of a network of run {run_id}",
-                found="no record of its data",
-                allowed="a run that has started",
-                advice="wait until the run has loaded its data",
+                found="no catalogue of operations",
+                allowed="operations that an engine has published",
+                advice="start an engine once with `egs engine`",
             )
-        return network_cost(genotype, catalog, shape_of(run.config, data))
+        return network_cost(genotype, catalog, shape_of(run.config, self._known_data(run)))
 
     def export(self, run_id: int, format_name: str, step: int | None = None) -> Export:
         """One file to take home.
@@ -301,15 +302,17 @@ class Studio:
             NotFound: There is nothing to export yet.
         """
         run = self.store.run(run_id)
-        if format_name == "checkpoint":
-            return self._checkpoint(run, step)
+        exporter = _exporter(format_name)
+        if exporter.render is None:
+            checkpoint = self._checkpoint(run, step)
+            filename = exporter.filename(_stem(run, checkpoint.step))
+            return Export(filename, exporter.media_type, artifact_key=checkpoint.key)
         genotype = self.derive(run_id, step)
-        stem = safe_file_name(f"{run.name}-{run.id}-step-{genotype.lineage['step']}")
-        if format_name == "darts":
-            return Export(f"{stem}.txt", "text/plain", (to_darts(genotype) + "\n").encode())
-        return Export(f"{stem}.json", "application/json", to_json(genotype).encode())
+        content = exporter.render(genotype, shape_of(run.config, self._known_data(run)))
+        filename = exporter.filename(_stem(run, genotype.lineage["step"]))
+        return Export(filename, exporter.media_type, content)
 
-    def _checkpoint(self, run: Run, step: int | None) -> Export:
+    def _checkpoint(self, run: Run, step: int | None) -> Checkpoint:
         found = [c for c in self.store.checkpoints(run.id) if step is None or c.step <= step]
         if not found:
             raise NotFound(
@@ -318,8 +321,10 @@ class Studio:
                 allowed="a run that has ended an epoch or was paused",
                 advice="wait for the end of the first epoch",
             )
-        stem = safe_file_name(f"{run.name}-{run.id}-step-{found[-1].step}")
-        return Export(f"{stem}.pt", "application/octet-stream", artifact_key=found[-1].key)
+        return found[-1]
+
+    def _known_data(self, run: Run) -> DataSummary:
+        return self.data(run) or self.inspect(run.config)
 
     def _snapshot_to_derive(self, run: Run, step: int | None) -> Snapshot:
         latest = self.store.snapshot(run.id, step)
@@ -370,6 +375,12 @@ class Studio:
         return _clean(f"{what} {self.clock.now():%Y-%m-%d %H:%M}")
 
 
+def living(nodes: Iterable[Node], now: datetime) -> list[Node]:
+    """Those of the nodes whose engine gave a sign of life just before ``now``."""
+    oldest = now - timedelta(seconds=NODE_STALE_SECONDS)
+    return [node for node in nodes if node.heartbeat_at >= oldest]
+
+
 def shape_of(config: SearchConfig, data: DataSummary) -> NetworkShape:
     """The network of a search, applied to its data."""
     return NetworkShape(
@@ -392,6 +403,23 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def _exporter(name: str) -> Exporter:
+    if name in EXPORTERS:
+        return EXPORTERS[name]
+    raise InvalidConfig(
+        asked=f"the export format {name!r}",
+        found="no such format",
+        allowed=f"one of {', '.join(EXPORTERS)}",
+        advice="choose one of these",
+    )
+
+
+def _stem(run: Run, step: int) -> str:
+    """Which run and step a file is of, as the first part of its name."""
+    tail = f"-run{run.id}-step{step}"
+    return safe_file_name(run.name)[: FILE_NAME_LENGTH - len(tail)].rstrip("-.") + tail
 
 
 def safe_file_name(text: str) -> str:
