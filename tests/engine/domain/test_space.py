@@ -1,0 +1,34 @@
+import pytest
+
+from engine.domain.space import Edge
+from engine.spaces import SPACES
+
+DARTS = SPACES["darts"]
+
+
+def test_the_darts_space_has_fourteen_edges_ordered_by_target_then_source():
+    assert len(DARTS.edges) == 14
+    assert list(DARTS.edges) == sorted(DARTS.edges, key=lambda edge: (edge.target, edge.source))
+    assert DARTS.edges[:5] == (Edge(0, 2), Edge(1, 2), Edge(0, 3), Edge(1, 3), Edge(2, 3))
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 4, 12])
+def test_edges_of_a_node_are_exactly_those_that_end_in_it(nodes):
+    space = DARTS.with_nodes(nodes)
+    for node, edges in enumerate(space.edges_of):
+        ending = [e for e, edge in enumerate(space.edges) if edge.target == space.inputs + node]
+        assert list(edges) == ending
+
+
+@pytest.mark.parametrize("scope", ["node", "edge"])
+def test_the_rows_of_a_scope_cover_each_edge_once_in_order(scope):
+    covered = [edge for edges in DARTS.rows(scope) for edge in edges]
+    assert covered == list(range(14))
+
+
+def test_sources_are_named_as_people_write_them():
+    assert [DARTS.source_label(s) for s in range(4)] == ["c_{k-2}", "c_{k-1}", "0", "1"]
+
+
+def test_none_is_the_first_operation_of_the_darts_space():
+    assert DARTS.none_index == 0
