@@ -5,13 +5,14 @@ that the browser's process needs no torch.
 """
 
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from engine.data.images import DataSummary
 from engine.data.inspection import inspect_images
@@ -311,6 +312,14 @@ class Studio:
         content = exporter.render(genotype, shape_of(run.config, self._known_data(run)))
         filename = exporter.filename(_stem(run, genotype.lineage["step"]))
         return Export(filename, exporter.media_type, content)
+
+    def write_export(self, export: Export, file: BinaryIO) -> None:
+        """Write the content of an export, wherever it lies."""
+        if export.artifact_key is None:
+            file.write(export.content or b"")
+            return
+        with self.artifacts.read(export.artifact_key) as source:
+            shutil.copyfileobj(source, file)
 
     def _checkpoint(self, run: Run, step: int | None) -> Checkpoint:
         found = [c for c in self.store.checkpoints(run.id) if step is None or c.step <= step]

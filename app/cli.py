@@ -1,0 +1,478 @@
+"""The ``egs`` command: the same use cases as the pages, for terminals and scripts.
+
+Results go to stdout, everything else to stderr. With ``--json`` stdout holds
+one JSON value. Exit codes: 0 done; 1 the search failed or was stopped, or the
+doctor found an error; 2 it could not be done, with one sentence why; 130 Ctrl-C.
+"""
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Event
+from typing import Annotated, Any
+
+import typer
+
+from app.plain import plain
+from app.settings import Settings
+from app.studio import Studio
+from app.terminal import print_rows, run_line, run_rows, say, search_progress
+from app.wiring import SystemClock, open_artifacts, open_launcher, open_store, open_studio
+from engine.domain.config import SearchConfig, make_config
+from engine.domain.errors import InvalidConfig, StudioError
+from engine.domain.presets import PRESETS, preset
+from engine.domain.run import Run, RunState
+
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+SERVE_SECONDS = 60.0
+END_SECONDS = 30.0
+WAIT_TICK_SECONDS = 0.5
+ENGINE_ATTEMPTS = 3
+
+UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
+"""What Typer raises for a command line that it cannot read."""
+
+app = typer.Typer(
+    name="egs",
+    help="Find neural architectures with the Ensemble Gumbel-Softmax.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+queue_app = typer.Typer(help="Waiting searches and their order.", invoke_without_command=True)
+app.add_typer(queue_app, name="queue")
+
+RunId = Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Step = Annotated[
+    int | None,
+    typer.Option("--snapshot", metavar="STEP", help="Latest snapshot at or before this step."),
+]
+
+
+def main() -> None:
+    """Run the command line; refusals become one sentence and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except StudioError as error:
+        code = _refuse(str(error), plain(_parts(error)))
+    except UsageProblem as error:
+        message = getattr(error, "format_message", error.__str__)() or "Nothing to do."
+        code = _refuse(message, {"error": message})
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    sys.exit(code or 0)
+
+
+def _refuse(sentence: str, as_json: dict[str, Any]) -> int:
+    print(json.dumps(as_json) if "--json" in sys.argv else sentence, file=sys.stderr)
+    return REFUSED
+
+
+def _parts(error: StudioError) -> dict[str, str]:
+    return {
+        "error": str(error),
+        "kind": type(error).__name__,
+        "asked": error.asked,
+        "found": error.found,
+        "allowed": error.allowed,
+        "advice": error.advice,
+    }
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(plain(value), indent=2, allow_nan=False))
+
+
+def _studio() -> Studio:
+    return open_studio(Settings.from_environment())
+
+
+# Processes
+
+
+@app.command()
+def up(
+    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
+) -> None:
+    """Start the engine and the front end; Ctrl-C ends both."""
+    from app import processes
+
+    settings = Settings.from_environment()
+    processes.check_port(settings)
+    open_store(settings)
+    leave = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: leave.set())
+    children = [processes.front_end(settings), processes.engine(settings)]
+    try:
+        for child in children:
+            child.start()
+        processes.wait_until_serving(children[0], seconds=SERVE_SECONDS)
+        print(f"EGS Studio is at {processes.url_of(settings)}", flush=True)
+        say("Ctrl-C ends it; searches continue at the next start.")
+        if open_browser:
+            typer.launch(processes.url_of(settings))
+        while not leave.wait(WAIT_TICK_SECONDS):
+            for child in children:
+                child.keep_alive()
+    finally:
+        for child in children:
+            child.end(END_SECONDS)
+
+
+@app.command()
+def engine(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when no search is waiting or running.")
+    ] = False,
+) -> None:
+    """Run the engine: it starts queued searches and watches them."""
+    from engine.runtime.supervisor import Supervisor
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    settings = Settings.from_environment()
+    Supervisor(
+        open_store(settings), open_launcher(settings), SystemClock(), until_idle=until_idle
+    ).run()
+
+
+@app.command(hidden=True)
+def worker(run_id: RunId, attempt: Annotated[int, typer.Option("--attempt")]) -> None:
+    """Run one attempt at one search; the engine calls this."""
+    from engine.runtime.worker import work
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    settings = Settings.from_environment()
+    code = work(
+        open_store(settings),
+        open_artifacts(settings),
+        run_id,
+        attempt,
+        cache=settings.home / "data",
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check that this machine has what the studio needs."""
+    from app.doctor import examine
+
+    checks = examine(Settings.from_environment())
+    if as_json:
+        _print_json(checks)
+    else:
+        rows = [(c.status, c.name, c.found, c.advice) for c in checks]
+        print_rows(("", "Check", "Found", "Advice"), rows)
+    if any(check.status == "error" for check in checks):
+        raise typer.Exit(FAILED)
+
+
+# Starting and steering
+
+
+@app.command()
+def search(
+    preset_name: Annotated[
+        str | None, typer.Option("--preset", help="Starting point; see `egs presets`.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="PATH|NAME", help="A data set by name, .npz or folder."),
+    ] = None,
+    settings_given: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    priority: Annotated[int, typer.Option(help="Higher starts earlier.")] = 0,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Queue a search; with --wait, see it to its end."""
+    config = make_search_config(preset_name, data, settings_given or [])
+    settings = Settings.from_environment()
+    studio = open_studio(settings)
+    run = studio.create(config, name=name, priority=priority)
+    if wait:
+        run = _wait(studio, settings, run, quiet=as_json)
+    if as_json:
+        _print_json(_with_metrics(studio, run))
+    else:
+        print(run_line(run))
+    if wait and run.state is not RunState.COMPLETED:
+        if run.error and not as_json:
+            say(run.error)
+        raise typer.Exit(FAILED)
+    if not wait and not studio.living_nodes():
+        say("No engine is running; start one with `egs up` or `egs engine`.")
+
+
+def make_search_config(
+    preset_name: str | None, data: str | None, assignments: Sequence[str]
+) -> SearchConfig:
+    """The configuration of a preset, other data and ``key=value`` settings, in this order.
+
+    Raises:
+        InvalidConfig: One of them does not fit.
+    """
+    values: dict[str, Any] = dict(preset(preset_name).settings) if preset_name else {}
+    if data is not None:
+        values["data"] = data
+    for assignment in assignments:
+        key, sign, value = assignment.partition("=")
+        if not sign:
+            raise InvalidConfig(
+                asked=f"--set {assignment!r}",
+                found="no '='",
+                allowed="key=value",
+                advice="write for instance --set epochs=10",
+            )
+        values[key.strip()] = value.strip()
+    return make_config(values)
+
+
+def _wait(studio: Studio, settings: Settings, run: Run, *, quiet: bool) -> Run:
+    """See a run to its end, with an engine started by itself where none lives."""
+    try:
+        with search_progress(quiet=quiet) as show:
+            return _watch(studio, settings, run, show)
+    except KeyboardInterrupt:
+        say(f"The search goes on; pause it with `egs pause {run.id}`.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _watch(studio: Studio, settings: Settings, run: Run, show: Any) -> Run:
+    from app import processes
+
+    helper = processes.engine(settings, until_idle=True)
+    while not run.is_ended:
+        active = run.state in {RunState.QUEUED, RunState.RUNNING}
+        if active and not helper.is_alive and not studio.living_nodes():
+            if helper.deaths == ENGINE_ATTEMPTS:
+                raise _engine_does_not_start(helper)
+            helper.deaths += 1
+            helper.start()
+        show(run)
+        time.sleep(WAIT_TICK_SECONDS)
+        run = studio.run(run.id)
+        if run.state is RunState.RUNNING:
+            helper.deaths = 0
+    show(run)
+    return run
+
+
+def _engine_does_not_start(helper: Any) -> StudioError:
+    from app.processes import ProcessEnded
+
+    return ProcessEnded(
+        asked="an engine for this search",
+        found=f"that it ended {ENGINE_ATTEMPTS} times: {helper.last_words()}",
+        allowed="an engine that stays",
+        advice=f"read {str(helper.log)!r} and run `egs doctor`; the search stays queued",
+    )
+
+
+@app.command()
+def pause(run_id: RunId, as_json: Json = False) -> None:
+    """Ask a running search to write a checkpoint and rest."""
+    _show_run(_studio().pause(run_id), as_json)
+
+
+@app.command()
+def resume(run_id: RunId, as_json: Json = False) -> None:
+    """Queue a paused or failed search again, from its last checkpoint."""
+    _show_run(_studio().resume(run_id), as_json)
+
+
+@app.command()
+def stop(run_id: RunId, as_json: Json = False) -> None:
+    """End a search for good."""
+    _show_run(_studio().stop(run_id), as_json)
+
+
+@app.command()
+def delete(run_id: RunId, as_json: Json = False) -> None:
+    """Remove a run with everything recorded."""
+    _studio().delete(run_id)
+    if as_json:
+        _print_json({"deleted": run_id})
+    else:
+        print(f"Run {run_id} is deleted.")
+
+
+@queue_app.callback()
+def queue(context: typer.Context, as_json: Json = False) -> None:
+    """Waiting searches in the order in which they start."""
+    if context.invoked_subcommand is None:
+        _show_runs(_studio().queue(), as_json)
+
+
+@queue_app.command("priority")
+def queue_priority(
+    run_id: RunId,
+    priority: Annotated[int, typer.Argument(help="Higher starts earlier.")],
+    as_json: Json = False,
+) -> None:
+    """Change the place of a run in the queue."""
+    studio = _studio()
+    studio.set_priority(run_id, priority)
+    _show_run(studio.run(run_id), as_json)
+
+
+# Looking
+
+
+@app.command()
+def runs(as_json: Json = False) -> None:
+    """All runs, latest first."""
+    _show_runs(_studio().runs(), as_json)
+
+
+@app.command()
+def show(run_id: RunId, as_json: Json = False) -> None:
+    """Everything about one run: state, figures, checkpoints, log, settings."""
+    studio = _studio()
+    run = studio.run(run_id)
+    events = studio.events(run_id)
+    checkpoints = studio.checkpoints(run_id)
+    if as_json:
+        _print_json({**_with_metrics(studio, run), "events": events, "checkpoints": checkpoints})
+        return
+    print(run_line(run))
+    print_rows(("Figure", "Value"), [(k, f"{v:.4g}") for k, v in _metrics(studio, run).items()])
+    print_rows(("When", "What"), [(f"{e.at:%Y-%m-%d %H:%M:%S}", e.text) for e in events])
+    print_rows(("Checkpoint", "File"), [(f"step {c.step}", c.key) for c in checkpoints])
+    print_rows(("Setting", "Value"), list(plain(run.config).items()))
+
+
+@app.command()
+def snapshots(
+    run_id: RunId,
+    after: Annotated[int, typer.Option(help="Only steps above this one.")] = -1,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    epochs: Annotated[bool, typer.Option("--epochs", help="Only ends of epochs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What was recorded: probabilities, codes and figures by step (JSON has all)."""
+    found = _studio().snapshots(run_id, after=after, limit=limit, epochs_only=epochs)
+    if as_json:
+        _print_json(found)
+        return
+    rows = [
+        (s.step, s.epoch, f"{s.temperature:.3g}", *(_figure(s.metrics, n) for n in SHOWN_METRICS))
+        for s in found
+    ]
+    print_rows(("Step", "Epoch", "Temperature", *SHOWN_METRICS), rows)
+
+
+SHOWN_METRICS = ("train_loss", "train_accuracy", "child_accuracy", "gap", "entropy")
+
+
+@app.command()
+def presets(as_json: Json = False) -> None:
+    """Named starting points of a search."""
+    if as_json:
+        _print_json(PRESETS)
+    else:
+        print_rows(("Preset", "What"), [(p.name, p.description) for p in PRESETS])
+
+
+# Taking home
+
+
+@app.command()
+def derive(run_id: RunId, step: Step = None, as_json: Json = False) -> None:
+    """Print the architecture that a run has found (as JSON, with or without --json)."""
+    from engine.domain.genotype import to_json
+
+    del as_json
+    print(to_json(_studio().derive(run_id, step)), end="")
+
+
+@app.command()
+def export(
+    run_id: RunId,
+    format_name: Annotated[
+        str, typer.Option("--format", help="genotype, darts, module or checkpoint.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File or folder; - is stdout.")
+    ] = None,
+    step: Step = None,
+    as_json: Json = False,
+) -> None:
+    """Write one file to take home; without -o, into this folder."""
+    studio = _studio()
+    exported = studio.export(run_id, format_name, step)
+    if output is not None and str(output) == "-":
+        studio.write_export(exported, sys.stdout.buffer)
+        return
+    path = output or Path(exported.filename)
+    if path.is_dir():
+        path = path / exported.filename
+    _write_file(studio, exported, path)
+    if as_json:
+        _print_json({"path": path.absolute(), "media_type": exported.media_type})
+    else:
+        print(path)
+
+
+def _write_file(studio: Studio, exported: Any, path: Path) -> None:
+    """Write beside its place, then rename, so that a file is whole or not there."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            studio.write_export(exported, file)
+        part.replace(path)
+    except OSError as error:
+        raise InvalidConfig(
+            asked=f"the file {str(path)!r}",
+            found=f"that it cannot be written ({error.strerror})",
+            allowed="a place that this account may write",
+            advice="choose another file with -o",
+        ) from None
+    finally:
+        if part.parent.is_dir():
+            part.unlink(missing_ok=True)
+
+
+def _metrics(studio: Studio, run: Run) -> dict[str, float]:
+    """The latest value of every figure."""
+    return {series.name: series.values[-1] for series in studio.series(run.id) if series.values}
+
+
+def _with_metrics(studio: Studio, run: Run) -> dict[str, Any]:
+    return {**plain(run), "metrics": _metrics(studio, run)}
+
+
+def _figure(metrics: Any, name: str) -> str:
+    return f"{metrics[name]:.4g}" if name in metrics else ""
+
+
+def _show_run(run: Run, as_json: bool) -> None:
+    if as_json:
+        _print_json(run)
+    else:
+        print(run_line(run))
+
+
+def _show_runs(found: Sequence[Run], as_json: bool) -> None:
+    if as_json:
+        _print_json(found)
+    elif found:
+        print_rows(*run_rows(found))
+    else:
+        print("No runs. Start one with `egs search --preset digits`.")
+
+
+if __name__ == "__main__":
+    main()
