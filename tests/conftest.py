@@ -2,6 +2,7 @@
 
 import random
 
+import hypothesis
 import numpy
 import pytest
 import torch
@@ -9,6 +10,8 @@ from jaxtyping import install_import_hook
 
 install_import_hook("engine.model", "beartype.beartype")
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("fixed")
 
 
 @pytest.fixture(autouse=True)

@@ -54,7 +54,7 @@ def test_a_sets_probability_is_that_of_all_sequences_of_draws_that_hit_it_exactl
 
 
 @given(rows(5), st.integers(1, 12))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_sets_probability_is_the_one_of_inclusion_and_exclusion(p, draws):
     members = p[:3]
     expected = inclusion_exclusion(members, draws)
@@ -62,14 +62,14 @@ def test_a_sets_probability_is_the_one_of_inclusion_and_exclusion(p, draws):
 
 
 @given(rows(5), st.integers(1, 7))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_probabilities_of_all_codes_sum_to_one(p, draws):
     total = sum(set_probability(members, draws) for members in subsets(p))
     assert total == pytest.approx(1.0)
 
 
 @given(rows(6), st.integers(1, 7))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_codes_within_a_set_share_the_power_of_its_probability(p, draws):
     inside = p[:4]
     total = sum(set_probability(members, draws) for members in subsets(inside))
@@ -77,7 +77,7 @@ def test_codes_within_a_set_share_the_power_of_its_probability(p, draws):
 
 
 @given(st.floats(0.01, 0.99), st.integers(1, 9))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_row_is_only_none_with_the_power_of_its_probability(p_none, draws):
     assert set_probability([p_none], draws) == pytest.approx(p_none**draws)
 
@@ -99,7 +99,7 @@ def test_a_set_larger_than_the_draws_is_impossible():
 
 
 @given(rows(6), st.integers(1, 6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_map_code_is_the_most_probable_of_all_sets_and_holds_the_top_items(p, draws):
     chosen = most_probable_set(p, draws)
     best = max(set_probability(members, draws) for members in subsets(p))

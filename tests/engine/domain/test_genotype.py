@@ -35,7 +35,7 @@ def genotypes(draw) -> Genotype:
     return from_masks(space, masks, rule, {"run": "abc", "step": 7, "name": 'Käse "x"\n'})
 
 
-many = settings(max_examples=40, deadline=None)
+many = settings(max_examples=40)
 
 
 @given(genotypes())

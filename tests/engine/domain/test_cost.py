@@ -1,0 +1,90 @@
+"""The cost formula against the real network, counted by torch."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.domain.catalog import Catalog
+from engine.domain.cost import NetworkShape, cell_places, network_cost, reduction_positions
+from engine.domain.genotype import from_masks
+from engine.domain.published import PUBLISHED
+from engine.model.cost import measure_cost
+from engine.model.derived import DerivedNetwork
+from engine.operations.blocks import EVALUATION, SEARCH
+from engine.operations.table import OPERATIONS
+from engine.spaces import SPACES
+
+DARTS = SPACES["darts"]
+CATALOG = Catalog(tuple(operation.card for operation in OPERATIONS.values()), (), (), ())
+
+
+def network_of(genotype, shape: NetworkShape) -> DerivedNetwork:
+    return DerivedNetwork(
+        genotype,
+        in_channels=shape.in_channels,
+        classes=shape.classes,
+        channels=shape.channels,
+        cells=shape.cells,
+        stem_stride=shape.stem_stride,
+        style=EVALUATION if shape.affine else SEARCH,
+    )
+
+
+@pytest.mark.parametrize(("name", "millions"), [("data_m7", "3.436"), ("data_m4", "3.321")])
+def test_the_published_cells_have_their_published_number_of_parameters(name, millions):
+    genotype = PUBLISHED[name].genotype(DARTS)
+    shape = NetworkShape(36, 20, in_channels=3, classes=10, height=32, width=32)
+    cost = network_cost(genotype, CATALOG, shape)
+    assert f"{cost.parameters / 1e6:.3f}" == millions
+    with torch.device("meta"):
+        network = network_of(genotype, shape)
+    assert cost.parameters == sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_published_cells_keep_at_most_m_operations_a_node_and_say_their_source():
+    for published in PUBLISHED.values():
+        genotype = published.genotype(DARTS)
+        sizes = [len(genes) for cell in genotype.cells.values() for genes in cell]
+        assert max(sizes) <= published.draws
+        assert genotype.lineage == {"source": published.source}
+
+
+@st.composite
+def networks(draw):
+    space = DARTS.with_nodes(draw(st.integers(1, 3)))
+    mask = st.sampled_from([0, *(1 << k for k in range(8)), 0b00101000, 0b10010110])
+    masks = {kind: tuple(draw(mask) for _ in space.edges) for kind in space.cell_kinds}
+    shape = NetworkShape(
+        channels=draw(st.integers(2, 9)),
+        cells=draw(st.integers(1, 5)),
+        in_channels=draw(st.integers(1, 4)),
+        classes=draw(st.integers(2, 11)),
+        height=draw(st.integers(1, 33)),
+        width=draw(st.integers(1, 33)),
+        stem_stride=draw(st.sampled_from([1, 2, 4])),
+        affine=draw(st.booleans()),
+    )
+    return from_masks(space, masks), shape
+
+
+@given(networks())
+@settings(max_examples=10)
+def test_the_formula_counts_what_torch_counts(network):
+    genotype, shape = network
+    assert network_cost(genotype, CATALOG, shape) == measure_cost(
+        network_of(genotype, shape),
+        in_channels=shape.in_channels,
+        height=shape.height,
+        width=shape.width,
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "positions"), [(1, {0}), (2, {0, 1}), (3, {1, 2}), (8, {2, 5}), (20, {6, 13})]
+)
+def test_reductions_stand_at_one_and_two_thirds_of_the_depth(cells, positions):
+    assert reduction_positions(cells) == positions
+    places = cell_places(channels=4, cells=cells, nodes=3)
+    assert {i for i, place in enumerate(places) if place.reduces} == positions
+    assert places[-1].channels == 4 * 2 ** len(positions)
