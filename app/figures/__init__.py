@@ -1,1 +1,1 @@
-
+"""Pure functions from domain values to pictures, and the one palette."""

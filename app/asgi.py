@@ -1,0 +1,127 @@
+"""The studio as one ASGI application: pages, and routes that components poll.
+
+Polling a route costs a fiftieth of a Streamlit rerun, so that many tabs can
+follow one search.
+"""
+
+import gzip
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import streamlit as st
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from app.frontend import Frontend, api_mounted, open_frontend
+from app.settings import Settings
+from app.wire import frame_message, series_message, temperature_series
+from engine.domain.errors import NotFound, StudioError
+from engine.domain.run import Run
+
+PAGE_OF_FRAMES = 20_000
+CHUNK_BYTES = 1 << 20
+
+
+def health(_request: Request) -> Response:
+    """Whether the pages and the database answer."""
+    front = open_frontend(Settings.from_environment())
+    return JSONResponse({"status": "ok", "runs": len(front.studio.runs())})
+
+
+def frames(request: Request) -> Response:
+    """Binary frames of a run above step ``after``, gzipped: see ``app.wire``."""
+    front, run = _authorised(request)
+    after, stride = _number(request, "after", -1, low=-1), _number(request, "stride", 1, low=1)
+    found = front.studio.frames(run.id, after=after, limit=PAGE_OF_FRAMES, stride=stride)
+    body = frame_message(run, front.studio.space(run), found)
+    return Response(
+        gzip.compress(body, 5),
+        media_type="application/octet-stream",
+        headers={"content-encoding": "gzip", "cache-control": "no-store"},
+    )
+
+
+def series(request: Request) -> Response:
+    """Metrics of a run above step ``after``, as JSON columns."""
+    front, run = _authorised(request)
+    after = _number(request, "after", -1, low=-1)
+    found = front.studio.series(run.id, after=after)
+    epochs = front.studio.snapshots(run.id, after=after, epochs_only=True)
+    return JSONResponse(
+        series_message(run, [*found, temperature_series(epochs)]),
+        headers={"cache-control": "no-store"},
+    )
+
+
+def checkpoint(request: Request) -> Response:
+    """One checkpoint of a run, streamed."""
+    front, run = _authorised(request)
+    step = int(request.path_params["step"])
+    for known in front.studio.checkpoints(run.id):
+        if known.step == step:
+            name = f"run-{run.id}-step-{step}.pt"
+            return StreamingResponse(
+                _chunks(front, known.key),
+                media_type="application/octet-stream",
+                headers={
+                    "content-length": str(known.size_bytes),
+                    "content-disposition": f'attachment; filename="{name}"',
+                },
+            )
+    raise HTTPException(404, f"run {run.id} has no checkpoint at step {step}")
+
+
+def _chunks(front: Frontend, key: str) -> Iterator[bytes]:
+    with front.studio.artifacts.read(key) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _authorised(request: Request) -> tuple[Frontend, Run]:
+    front = open_frontend(Settings.from_environment())
+    try:
+        run = front.studio.run(int(request.path_params["run_id"]))
+    except NotFound as error:
+        raise HTTPException(404, str(error)) from None
+    if not front.tokens.allows(run.uid, request.query_params.get("token", "")):
+        raise HTTPException(403, "the token does not belong to this run; reload the page")
+    return front, run
+
+
+def _number(request: Request, name: str, default: int, *, low: int) -> int:
+    text = request.query_params.get(name, str(default))
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= 2**53:
+        raise HTTPException(422, f"{name} = {text!r} is no whole number from {low} on")
+    return value
+
+
+def _answer_studio_error(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, status_code=409)
+
+
+def _answer_http_error(_request: Request, error: Exception) -> Response:
+    code = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else "server error"
+    return JSONResponse({"detail": detail}, status_code=code)
+
+
+Endpoint = Callable[[Request], Response]
+ROUTES: dict[str, Endpoint] = {
+    "/api/health": health,
+    "/api/runs/{run_id:int}/frames": frames,
+    "/api/runs/{run_id:int}/series": series,
+    "/api/runs/{run_id:int}/artifacts/checkpoints/{step:int}": checkpoint,
+}
+
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    routes=[Route(path, endpoint) for path, endpoint in ROUTES.items()],
+    exception_handlers={StudioError: _answer_studio_error, HTTPException: _answer_http_error},
+)
+api_mounted.set()

@@ -1,0 +1,98 @@
+"""Curves that grow while a search runs, with a zoom that stays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.components.loading import static_component
+from app.figures.palette import CURVE_COLOURS
+from engine.domain.run import Run
+
+_curves = static_component("egs_curves", "curves.js")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One metric in a chart: stored name, label, colour; a dash beside the colour."""
+
+    metric: str
+    label: str
+    colour: str
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A card: title, unit, lines, and two sentences that explain it."""
+
+    title: str
+    unit: str
+    lines: tuple[Line, ...]
+    note: str
+
+
+CHILD, SUPERNET = CURVE_COLOURS["child"], CURVE_COLOURS["supernet"]
+TRAIN, OTHER = CURVE_COLOURS["train"], CURVE_COLOURS["other"]
+
+CHARTS: tuple[Chart, ...] = (
+    Chart(
+        "Accuracy",
+        "%",
+        (
+            Line("train_accuracy", "training", TRAIN, dashed=True),
+            Line("supernet_accuracy", "supernet", SUPERNET),
+            Line("child_accuracy", "child", CHILD),
+        ),
+        "On validation images, at the end of each epoch. The child is the derived network "
+        "with the supernet's weights.",
+    ),
+    Chart(
+        "Loss",
+        "",
+        (
+            Line("train_loss", "training", TRAIN, dashed=True),
+            Line("supernet_loss", "supernet", SUPERNET),
+            Line("child_loss", "child", CHILD),
+        ),
+        "Cross-entropy. The training loss is that of the code drawn at each step, so it is noisy.",
+    ),
+    Chart(
+        "Gap",
+        "points",
+        (Line("gap", "child error minus supernet error", CHILD),),
+        "Near zero, what was searched is what is derived. Below zero, the child is the better one.",
+    ),
+    Chart(
+        "Entropy",
+        "",
+        (Line("entropy", "entropy of the probabilities", OTHER),),
+        "1 is undecided, 0 is decided. A search that stays near 1 has not chosen yet.",
+    ),
+    Chart(
+        "Temperature",
+        "",
+        (Line("temperature", "temperature", OTHER),),
+        "Softness of the gradient through a draw. It changes no draw, only the gradient.",
+    ),
+)
+
+
+def curve_data(
+    run: Run,
+    *,
+    address: str | None,
+    series: Mapping[str, Any] | None = None,
+    charts: Sequence[Chart] = CHARTS,
+) -> dict[str, Any]:
+    """What the curves need, as plain values; ``series`` where there is no API."""
+    return {
+        "run": run.uid,
+        "address": address,
+        "series": series,
+        "charts": [asdict(chart) for chart in charts],
+    }
+
+
+def curves(data: Mapping[str, Any], *, key: str) -> None:
+    """Mount the curves."""
+    _curves(data=dict(data), key=key)

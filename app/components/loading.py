@@ -1,0 +1,48 @@
+"""Register a component whose code lies in ``app/static``.
+
+Inline code is sent again with every change of data, so that only a loader of
+a few lines is inline; the module is fetched once and kept by the browser under
+an address that carries a digest of the file.
+"""
+
+from hashlib import sha256
+from pathlib import Path
+
+import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
+
+STATIC = Path(__file__).parent.parent / "static"
+
+_LOADER = """\
+export default function (component) {{
+  const root = component.parentElement.querySelector(".egs")
+  const address = new URL("app/static/{module}?v={digest}", document.baseURI).href
+  let ended = false
+  let unmount = null
+  import(address).then((module) => {{
+    if (!ended) unmount = module.default(component, root)
+  }}).catch(() => {{
+    root.textContent = "This part could not be loaded; reload the page."
+  }})
+  return () => {{
+    ended = true
+    if (unmount) unmount()
+  }}
+}}
+"""
+
+
+def digest_of(module: str) -> str:
+    """Twelve hexadecimal digits that change with any file of ``app/static``."""
+    names = sorted(path for path in STATIC.rglob("*") if path.suffix in {".js", ".css"})
+    content = b"".join(path.read_bytes() for path in names)
+    return sha256(module.encode() + content).hexdigest()[:12]
+
+
+def static_component(name: str, module: str) -> ComponentRenderer:
+    """A component drawn by ``app/static/<module>``; call once, at import."""
+    return st.components.v2.component(
+        name,
+        html='<div class="egs"></div>\n',
+        js=_LOADER.format(module=module, digest=digest_of(module)),
+    )

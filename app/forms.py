@@ -1,0 +1,119 @@
+"""Config fields as widgets: the form reads what the fields say about themselves."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from engine.domain.config import SearchConfig, allowed_values, bounds_of
+
+Choices = Mapping[str, Mapping[Any, str]]
+NO_CHOICES: Choices = MappingProxyType({})
+
+
+def field_groups() -> dict[str, list[str]]:
+    """Names of the config's fields by group, both in the order of the config."""
+    groups: dict[str, list[str]] = {}
+    for name, field in SearchConfig.model_fields.items():
+        groups.setdefault(_extra(field)["group"], []).append(name)
+    return groups
+
+
+def field_label(name: str) -> str:
+    """Title of a field with its unit."""
+    field = SearchConfig.model_fields[name]
+    unit = _extra(field)["unit"]
+    return f"{field.title} ({unit})" if unit else str(field.title)
+
+
+def field_help(name: str) -> str:
+    """Help of a field, its bounds and its stored name, as a tooltip."""
+    field = SearchConfig.model_fields[name]
+    bounds = (
+        "" if get_origin(field.annotation) is Literal else f"  \nAllowed: {allowed_values(name)}."
+    )
+    return f"{field.description}{bounds}  \nSetting: `{name}`"
+
+
+def field_widget(name: str, value: Any, *, key: str, choices: Choices = NO_CHOICES) -> Any:
+    """Draw one field and return what the person entered.
+
+    Args:
+        name: Field of :class:`SearchConfig`.
+        value: What it shows at first.
+        key: Identity of the widget.
+        choices: For fields of text that have to be chosen: labels by value.
+    """
+    field = SearchConfig.model_fields[name]
+    label, words = field_label(name), field_help(name)
+    if name in choices:
+        return _choice(label, list(choices[name]), value, choices[name], key, words)
+    if get_origin(field.annotation) is Literal:
+        options = list(get_args(field.annotation))
+        return _choice(label, options, value, {}, key, words)
+    if field.annotation is bool:
+        return st.toggle(label, value=value, key=key, help=words)
+    if field.annotation in (int, float):
+        return _number(name, label, value, key, words)
+    return st.text_input(label, value=value, key=key, help=words)
+
+
+def _choice(
+    label: str, options: list[Any], value: Any, labels: Mapping[Any, str], key: str, words: str
+) -> Any:
+    if value not in options:
+        options = [value, *options]
+    return st.selectbox(
+        label,
+        options,
+        index=options.index(value),
+        format_func=lambda option: labels.get(option, str(option)),
+        key=key,
+        help=words,
+    )
+
+
+def _number(name: str, label: str, value: Any, key: str, words: str) -> Any:
+    field = SearchConfig.model_fields[name]
+    low, high = bounds_of(field)
+    if field.annotation is int:
+        return st.number_input(
+            label,
+            value=int(value),
+            min_value=None if low is None else int(low),
+            max_value=None if high is None else int(high),
+            step=1,
+            key=key,
+            help=words,
+        )
+    return st.number_input(
+        label,
+        value=float(value),
+        min_value=None if low is None else float(low),
+        max_value=None if high is None else float(high),
+        step=_step(float(value)),
+        format="%.5g",
+        key=key,
+        help=words,
+    )
+
+
+def _step(value: float) -> float:
+    """A step of one in the second digit of the value."""
+    if value == 0:
+        return 0.001
+    return float(10.0 ** (len(f"{abs(value):.0f}") - 2)) if abs(value) >= 1 else _small_step(value)
+
+
+def _small_step(value: float) -> float:
+    exponent = int(f"{abs(value):e}".rsplit("e", 1)[1])
+    return float(f"1e{exponent}")
+
+
+def _extra(field: FieldInfo) -> Mapping[str, str]:
+    extra = field.json_schema_extra
+    if not isinstance(extra, dict):
+        raise TypeError(f"the field {field.title!r} names no group")
+    return {str(key): str(value) for key, value in extra.items()}

@@ -1,0 +1,92 @@
+// Polling of a run: fetch what is new, rest while the tab is hidden, end with the run.
+
+const LIVELY_MS = 600
+const RESTING_MS = 3000
+const LONGEST_WAIT_MS = 10000
+
+/** Calls `receive(response)` for each answer and `report(state)` on changes of the connection.
+ *  `receive` returns a promise of {lively, ended, more}. */
+export class Poller {
+  constructor(addressOf, receive, report) {
+    this.addressOf = addressOf
+    this.receive = receive
+    this.report = report
+    this.timer = null
+    this.failures = 0
+    this.stopped = false
+    this.onVisible = () => { if (!document.hidden) this.soon(0) }
+    document.addEventListener("visibilitychange", this.onVisible)
+    this.soon(0)
+  }
+
+  soon(milliseconds) {
+    if (this.stopped) return
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.tick(), milliseconds)
+  }
+
+  async tick() {
+    if (this.stopped || document.hidden || this.busy) return
+    this.busy = true
+    let wait = RESTING_MS
+    try {
+      const response = await fetch(new URL(this.addressOf(), document.baseURI), { cache: "no-store" })
+      if (response.status === 403 || response.status === 404) {
+        this.report("gone")
+        this.stop()
+        return
+      }
+      if (!response.ok) throw new Error(String(response.status))
+      const answer = await this.receive(response)
+      this.failures = 0
+      this.report("connected")
+      wait = answer.more ? 0 : answer.lively ? LIVELY_MS : RESTING_MS
+      if (answer.ended && !answer.more) {
+        this.report("ended")
+        this.stop()
+      }
+    } catch (error) {
+      this.failures += 1
+      this.report("reconnecting")
+      wait = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.failures)
+    } finally {
+      this.busy = false
+    }
+    this.soon(wait)
+  }
+
+  stop() {
+    this.stopped = true
+    clearTimeout(this.timer)
+    document.removeEventListener("visibilitychange", this.onVisible)
+  }
+}
+
+/** Adds `&after=…` to an address that already carries its token. */
+export function after(address, step, rest = "") {
+  return `${address}&after=${step}${rest}`
+}
+
+export function element(name, attributes = {}, children = []) {
+  const node = document.createElement(name)
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "text") node.textContent = value
+    else if (value !== null && value !== undefined) node.setAttribute(key, value)
+  }
+  for (const child of children) node.append(child)
+  return node
+}
+
+/** Attaches a stylesheet of app/static to a component once; resolves when it applies. */
+export function styled(root, name, version) {
+  const host = root.getRootNode()
+  const target = host instanceof ShadowRoot ? host : document.head
+  if (target.querySelector(`link[data-name="${name}"]`)) return Promise.resolve()
+  return new Promise((resolve) => {
+    const link = element("link", {
+      rel: "stylesheet", "data-name": name, href: new URL(`${name}${version}`, import.meta.url).href,
+    })
+    link.onload = link.onerror = () => resolve()
+    target.append(link)
+  })
+}

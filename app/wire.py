@@ -1,0 +1,78 @@
+"""The compact form in which the browser receives frames and series.
+
+A frame message is ``EGSF``, the length of a JSON header (uint32), the header
+padded with spaces to a multiple of four, then for n frames: steps (uint32),
+completed epochs (uint32), probabilities (uint8, 1/255, [n, kinds, E, K]) and
+codes (bit masks, [n, kinds, E, ceil(K/8)]). All numbers are little-endian.
+"""
+
+import json
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from sys import byteorder
+from typing import Any
+
+from engine.domain.run import Run, RunState
+from engine.domain.snapshot import Frames, Series, Snapshot
+from engine.domain.space import SearchSpace
+
+MAGIC = b"EGSF"
+LIVELY = frozenset({RunState.QUEUED, RunState.RUNNING})
+
+
+def status(run: Run) -> dict[str, Any]:
+    """What the browser needs to know of a run to decide how to go on polling."""
+    return {
+        "state": str(run.state),
+        "attempt": run.attempt,
+        "lively": run.state in LIVELY,
+        "ended": run.is_ended,
+    }
+
+
+def frame_message(run: Run, space: SearchSpace, frames: Frames) -> bytes:
+    """Frames of a run with the header that explains them."""
+    header = status(run) | {
+        "n": len(frames.steps),
+        "kinds": len(space.cell_kinds),
+        "edges": len(space.edges),
+        "operations": len(space.operations),
+        "stride": frames.stride,
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    return b"".join(
+        (
+            MAGIC,
+            _uint32([len(text)]),
+            text,
+            _uint32(frames.steps),
+            _uint32(frames.epochs),
+            frames.probabilities,
+            frames.codes,
+        )
+    )
+
+
+def series_message(run: Run, series: Iterable[Series]) -> Mapping[str, Any]:
+    """Metrics of a run as JSON columns."""
+    columns = {
+        line.name: {"steps": list(line.steps), "values": list(line.values)} for line in series
+    }
+    return status(run) | {"series": columns}
+
+
+def temperature_series(epochs: Sequence[Snapshot]) -> Series:
+    """The temperature over time, which a snapshot keeps apart from its metrics."""
+    return Series(
+        "temperature",
+        [snapshot.step for snapshot in epochs],
+        [snapshot.temperature for snapshot in epochs],
+    )
+
+
+def _uint32(numbers: Sequence[int]) -> bytes:
+    values = array("I", numbers)
+    if byteorder == "big":
+        values.byteswap()
+    return values.tobytes()

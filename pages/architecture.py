@@ -1,0 +1,234 @@
+"""Architecture: what a search has found, at any of its moments, and how to take it home."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app.access import Feed
+from app.components.derived_cell import derived_cells, derived_data
+from app.studio import Studio
+from app.widgets import (
+    figure,
+    go_to,
+    plain,
+    refreshing,
+    run_from_query,
+    state_badge,
+    step_from_query,
+)
+from engine.domain.catalog import Card
+from engine.domain.cost import Cost
+from engine.domain.derivation import DerivationRule
+from engine.domain.errors import NotFound
+from engine.domain.genotype import Genotype, to_darts
+from engine.domain.run import Run
+from engine.domain.snapshot import Snapshot
+
+ICONS = {
+    "genotype": ":material/data_object:",
+    "darts": ":material/description:",
+    "module": ":material/code:",
+    "checkpoint": ":material/save:",
+}
+LATEST = "latest"
+
+
+def render(studio: Studio, feed: Feed) -> None:
+    """Draw the page of the run in the address."""
+    st.title("Architecture", anchor=False)
+    run = _chosen_run(studio)
+    if run is None:
+        st.markdown("There is no search yet whose architecture could be shown.")
+        if st.button("Go to the runs", type="primary", key="to-runs"):
+            go_to("")
+        return
+    step = _chosen_step(studio, run)
+    refreshing(lambda: _page(studio, studio.run(run.id), step, feed))
+
+
+def _chosen_run(studio: Studio) -> Run | None:
+    run = run_from_query(studio)
+    if run is None:
+        return None
+    runs = {known.id: known for known in studio.runs()}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Run",
+            list(runs),
+            index=list(runs).index(run.id),
+            format_func=lambda number: f"{runs[number].name} (run {number})",
+            key=f"run-{run.id}",
+        )
+        if st.button("Watch it", icon=":material/monitoring:", key="to-live"):
+            go_to("live", run=run.id, step=step_from_query())
+    if chosen != run.id:
+        go_to("architecture", run=chosen)
+    if st.query_params.get("run") != str(run.id):
+        st.query_params["run"] = str(run.id)
+    return run
+
+
+def moments(epochs: list[Snapshot], chosen: int | None) -> dict[str, str]:
+    """Moments that can be chosen: key and label; a step in the address is one of them."""
+    options = {LATEST: "Latest epoch"}
+    for snapshot in reversed(epochs):
+        options[str(snapshot.step)] = f"Epoch {snapshot.epoch} (step {snapshot.step:,})"
+    if chosen is not None and str(chosen) not in options:
+        options[str(chosen)] = f"Step {chosen:,}"
+    return options
+
+
+def _chosen_step(studio: Studio, run: Run) -> int | None:
+    step = step_from_query()
+    options = moments(studio.snapshots(run.id, epochs_only=True), step)
+    start = LATEST if step is None else str(step)
+    chosen = st.selectbox(
+        "Moment",
+        list(options),
+        index=list(options).index(start),
+        format_func=lambda key: options[key],
+        key=f"moment-{run.id}-{start}",
+        width=320,
+    )
+    if chosen != start:
+        go_to("architecture", run=run.id, step=None if chosen == LATEST else chosen)
+    return step
+
+
+def _page(studio: Studio, run: Run, step: int | None, feed: Feed) -> None:
+    try:
+        genotype = studio.derive(run.id, step)
+    except NotFound as error:
+        st.info(plain(str(error)), icon=":material/hourglass_empty:")
+        return
+    catalog = studio.catalog()
+    if catalog is None:
+        return
+    _figures(studio, run, genotype)
+    with st.container(border=True):
+        derived_cells(derived_data(genotype, catalog, cells=run.config.cells), key="derived")
+        for kind, node in genotype.empty_nodes:
+            st.caption(f"Node {node} of the {kind} cell keeps no operation, so it is zero.")
+    if genotype.rule is not None:
+        st.caption(rule_words(genotype.rule))
+    _downloads(studio, run, genotype, catalog.exporters, feed)
+    st.subheader("Genotype", anchor=False)
+    st.caption("In the notation of DARTS: (operation, source), sources 0 and 1 are the inputs.")
+    st.code(to_darts(genotype), language="python", wrap_lines=True)
+
+
+def rule_words(rule: DerivationRule) -> str:
+    """The derivation rule in words."""
+    row = "node, over all its incoming operations," if rule.scope == "node" else "edge"
+    text = (
+        f"Derived without chance: for each {row} the set of operations that {rule.draws} draws "
+        "keep most probably (the mode of the ensemble); `none` is dropped afterwards."
+    )
+    if rule.scope == "node" and rule.none_pooled:
+        text += " The `none` of all incoming edges counts as one."
+    return text
+
+
+def _figures(studio: Studio, run: Run, genotype: Genotype) -> None:
+    measured = studio.snapshot(run.id, genotype.lineage["step"])
+    values = architecture_figures(genotype, _cost(studio, run, genotype), measured)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state_badge(run)
+        st.caption(
+            f"Step {genotype.lineage['step']:,}, after {genotype.lineage['epoch']} epochs",
+            width="content",
+        )
+    for column, (label, value) in zip(st.columns(len(values)), values.items(), strict=True):
+        column.metric(label, value, border=True)
+
+
+def architecture_figures(
+    genotype: Genotype, cost: Cost | None, measured: Snapshot | None
+) -> dict[str, str]:
+    """Key figures of a genotype; a dash where something was not measured at that step."""
+    metrics = dict(measured.metrics) if measured else {}
+    kept = sum(len(genes) for cell in genotype.cells.values() for genes in cell)
+    return {
+        "Operations kept": str(kept),
+        "Parameters": figure(cost.parameters / 1e3 if cost else None, "{:,.1f} k"),
+        "Multiply-adds": figure(cost.multiply_adds / 1e6 if cost else None, "{:,.2f} M"),
+        "Child accuracy": figure(metrics.get("child_accuracy"), unit=" %"),
+        "Gap": figure(metrics.get("gap"), "{:+.1f}", " pt"),
+    }
+
+
+def _cost(studio: Studio, run: Run, genotype: Genotype) -> Cost | None:
+    try:
+        return studio.cost(run.id, genotype)
+    except NotFound:
+        return None
+
+
+def _downloads(
+    studio: Studio, run: Run, genotype: Genotype, exporters: tuple[Card, ...], feed: Feed
+) -> None:
+    st.subheader("Take it home", anchor=False)
+    step = int(genotype.lineage["step"])
+    for column, card in zip(st.columns(len(exporters) or 1), exporters, strict=False):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"**{plain(card.label)}**")
+            st.caption(plain(card.description))
+            if card.name == "checkpoint":
+                _checkpoint_link(studio, run, step, feed)
+            else:
+                _download(studio, run, card.name, step)
+
+
+def _download(studio: Studio, run: Run, name: str, step: int) -> None:
+    try:
+        export = studio.export(run.id, name, step)
+    except NotFound as error:
+        st.caption(plain(str(error)))
+        return
+    st.download_button(
+        "Download",
+        data=_content(studio, run.id, name, step),
+        file_name=export.filename,
+        mime=export.media_type,
+        on_click="ignore",
+        icon=ICONS.get(name, ":material/download:"),
+        key=f"download-{name}",
+    )
+
+
+def _content(studio: Studio, run_id: int, name: str, step: int) -> Callable[[], bytes]:
+    def content() -> bytes:
+        return studio.export(run_id, name, step).content or b""
+
+    return content
+
+
+def _checkpoint_link(studio: Studio, run: Run, step: int, feed: Feed) -> None:
+    """The latest checkpoint up to the moment: streamed by the API where there is one."""
+    known = [found for found in studio.checkpoints(run.id) if found.step <= step]
+    if not known:
+        st.caption("Only the latest checkpoints and the best one are kept; none is that old.")
+        return
+    latest = known[-1]
+    label = f"Step {latest.step:,}, {latest.size_bytes / 2**20:.1f} MiB"
+    address = feed.address(run.id, run.uid, f"artifacts/checkpoints/{latest.step}")
+    if address is not None:
+        st.link_button(label, address, icon=ICONS["checkpoint"])
+        return
+    st.download_button(
+        label,
+        data=_stored(studio, latest.key),
+        file_name=f"run-{run.id}-step-{latest.step}.pt",
+        mime="application/octet-stream",
+        on_click="ignore",
+        icon=ICONS["checkpoint"],
+        key="download-checkpoint",
+    )
+
+
+def _stored(studio: Studio, key: str) -> Callable[[], bytes]:
+    def content() -> bytes:
+        with studio.artifacts.read(key) as file:
+            return file.read()
+
+    return content

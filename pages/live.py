@@ -1,0 +1,256 @@
+"""Live: one search while it thinks, and any moment of it afterwards."""
+
+from typing import Any
+
+import streamlit as st
+
+from app.access import Feed
+from app.components.cell_player import cell_player, player_data
+from app.components.curves import curve_data, curves
+from app.components.table import Column, data_table
+from app.figures.heatmap import edge_heatmap, edge_heatmaps
+from app.studio import Studio
+from app.widgets import (
+    duration,
+    engine_notice,
+    figure,
+    go_to,
+    plain,
+    refreshing,
+    run_from_query,
+    state_badge,
+    steering,
+    step_from_query,
+    time_left,
+)
+from app.wire import frame_message, series_message, temperature_series
+from engine.domain.run import Run, RunEvent, RunState
+from engine.domain.snapshot import Snapshot
+from pages.runs import data_name
+
+FIGURES_SECONDS = 1.0
+HEATMAP_SECONDS = 4.0
+FRAMES_WITHOUT_API = 400
+LOG_LINES = 200
+
+LOG_COLUMNS = (
+    Column("at", "Time (UTC)", "code"),
+    Column("attempt", "Attempt", "number"),
+    Column("kind", "Kind"),
+    Column("text", "What happened"),
+)
+
+
+def render(studio: Studio, feed: Feed) -> None:
+    """Draw the page of the run in the address."""
+    run = run_from_query(studio)
+    if run is None:
+        _no_run()
+        return
+    if st.query_params.get("run") != str(run.id):
+        st.query_params["run"] = str(run.id)
+    lively = not run.is_ended
+    refreshing(lambda: _figures(studio, run.id), every=FIGURES_SECONDS if lively else None)
+    if studio.catalog() is None:
+        st.caption("The graph appears as soon as an engine has run once.")
+        return
+    with st.container(border=True):
+        refreshing(
+            lambda: _player(studio, run.id, feed),
+            every=None if feed.mounted or not lively else FIGURES_SECONDS,
+        )
+    with st.container(border=True):
+        refreshing(lambda: _heatmaps(studio, run.id), every=HEATMAP_SECONDS if lively else None)
+    st.subheader("Curves", anchor=False)
+    st.caption("Drag across a chart to zoom; a double click shows everything again.")
+    refreshing(
+        lambda: _curves(studio, run.id, feed),
+        every=None if feed.mounted or not lively else 2 * FIGURES_SECONDS,
+    )
+    st.subheader("Event log", anchor=False)
+    refreshing(lambda: _log(studio, run.id), every=HEATMAP_SECONDS if lively else None)
+
+
+def _no_run() -> None:
+    st.title("Live", anchor=False)
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown("There is no search to watch yet.", width="content")
+        if st.button("Go to the runs", type="primary", key="to-runs"):
+            go_to("")
+
+
+def _figures(studio: Studio, run_id: int) -> None:
+    """Header, buttons and key figures: everything that follows the clock."""
+    run = studio.run(run_id)
+    before = st.session_state.get("live-ended")
+    st.session_state["live-ended"] = [run_id, run.is_ended]
+    if before == [run_id, not run.is_ended]:
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(plain(run.name), anchor=False, width="content")
+        state_badge(run)
+        st.space("stretch")
+        if steering(studio, run, key="live"):
+            st.rerun(scope="fragment")
+        if st.button("Architecture", icon=":material/account_tree:", key="to-architecture"):
+            go_to("architecture", run=run.id, step=st.query_params.get("step"))
+    _notices(studio, run)
+    st.progress(_share(run), text=progress_words(run))
+    _metrics(run, studio.snapshot(run_id))
+
+
+def _notices(studio: Studio, run: Run) -> None:
+    if run.state is RunState.FAILED:
+        reason = (run.failure.value if run.failure else "failed").replace("_", " ")
+        st.error(f"**{reason.capitalize()}.** {plain(run.error or '')}", icon=":material/error:")
+    elif run.state is RunState.QUEUED and engine_notice(studio):
+        st.info(
+            plain(run.waiting or "Waiting for the engine to take it."),
+            icon=":material/hourglass_empty:",
+        )
+    elif run.state is RunState.RUNNING:
+        engine_notice(studio)
+
+
+def progress_words(run: Run) -> str:
+    """One line: how far, how long, how much longer, on what."""
+    parts = [f"Epoch {run.progress.epoch} of {run.config.epochs}"]
+    if run.progress.total_steps:
+        parts.append(f"step {run.progress.step:,} of {run.progress.total_steps:,}")
+    if run.progress.seconds:
+        parts.append(f"{duration(run.progress.seconds)} of training")
+    left = time_left(run)
+    if run.state is RunState.RUNNING and left is not None:
+        parts.append(f"about {duration(left)} left")
+    parts.append(f"data {plain(data_name(run.config.data))}")
+    if run.device:
+        parts.append(f"on {plain(run.device)}")
+    return " · ".join(parts)
+
+
+def _share(run: Run) -> float:
+    if run.state is RunState.COMPLETED:
+        return 1.0
+    total = run.progress.total_steps
+    return min(1.0, run.progress.step / total) if total else 0.0
+
+
+def key_figures(run: Run, snapshot: Snapshot | None) -> dict[str, str]:
+    """The figures of the latest snapshot, as people read them."""
+    metrics = dict(snapshot.metrics) if snapshot else {}
+    return {
+        "Epoch": f"{run.progress.epoch} / {run.config.epochs}",
+        "Step": f"{run.progress.step:,}",
+        "Child accuracy": figure(run.progress.score, unit=" %"),
+        "Supernet accuracy": figure(metrics.get("supernet_accuracy"), unit=" %"),
+        "Gap": figure(run.progress.gap, "{:+.1f}", " pt"),
+        "Entropy": figure(metrics.get("entropy"), "{:.2f}"),
+        "Temperature": figure(snapshot.temperature if snapshot else None, "{:.2f}"),
+    }
+
+
+HELP = {
+    "Child accuracy": "Of the derived network with inherited weights, on validation images.",
+    "Supernet accuracy": "With a fresh code for every batch, on the same images.",
+    "Gap": "Child error minus supernet error, in percentage points.",
+    "Entropy": "Of the probabilities: 1 is undecided, 0 is decided.",
+    "Temperature": "Softness of the gradient through a draw.",
+}
+
+
+def _metrics(run: Run, snapshot: Snapshot | None) -> None:
+    columns = st.columns(7, gap="small")
+    for column, (label, value) in zip(columns, key_figures(run, snapshot).items(), strict=True):
+        column.metric(label, value, help=HELP.get(label), border=True)
+
+
+def _player(studio: Studio, run_id: int, feed: Feed) -> None:
+    run = studio.run(run_id)
+    catalog, space = studio.catalog(), studio.space(run)
+    if catalog is None:
+        return
+    address = feed.address(run.id, run.uid, "frames")
+    message = None if address else _whole_history(studio, run)
+    data = player_data(
+        run, space, catalog, address=address, step=step_from_query(), message=message
+    )
+    step = cell_player(data, key=f"player-{run.uid}")
+    if step != step_from_query():
+        if step is None:
+            st.query_params.pop("step", None)
+        else:
+            st.query_params["step"] = str(step)
+        st.rerun()
+
+
+def _whole_history(studio: Studio, run: Run) -> bytes:
+    """All frames, thinned, for a start without the API."""
+    stride = max(1, -(-run.progress.step // run.config.snapshot_interval // FRAMES_WITHOUT_API))
+    frames = studio.frames(run.id, limit=2 * FRAMES_WITHOUT_API, stride=stride)
+    return frame_message(run, studio.space(run), frames)
+
+
+def _heatmaps(studio: Studio, run_id: int) -> None:
+    run = studio.run(run_id)
+    snapshot = moment_to_show(studio, run)
+    st.subheader("Edge probabilities", anchor=False)
+    catalog = studio.catalog()
+    if snapshot is None or catalog is None:
+        st.caption("The heat map appears with the first snapshot.")
+        return
+    chosen = step_from_query() is not None
+    st.caption(
+        ("At the moment chosen on the timeline" if chosen else "At the end of the latest epoch")
+        + f": step {snapshot.step:,}. A dot marks what the code drawn at that step keeps."
+    )
+    maps = edge_heatmaps(studio.space(run), catalog, snapshot, run.config.scope)
+    for column, values in zip(st.columns(len(maps)), maps, strict=True):
+        column.plotly_chart(
+            edge_heatmap(values, dark=st.context.theme.type == "dark"),
+            key=f"heatmap-{values.kind}",
+            config={"displayModeBar": False},
+            alt=f"Edge probabilities of the {values.kind} cell at step {values.step}",
+        )
+
+
+def moment_to_show(studio: Studio, run: Run) -> Snapshot | None:
+    """The snapshot chosen in the address, else that of the latest epoch's end, else the first."""
+    step = step_from_query()
+    if step is not None:
+        return studio.snapshot(run.id, step)
+    latest = studio.snapshot(run.id)
+    if latest is None:
+        return None
+    epochs = studio.snapshots(run.id, epochs_only=True)
+    return epochs[-1] if epochs else studio.snapshots(run.id, limit=1)[0]
+
+
+def _curves(studio: Studio, run_id: int, feed: Feed) -> None:
+    run = studio.run(run_id)
+    address = feed.address(run.id, run.uid, "series")
+    series: Any = None if address else _whole_series(studio, run)
+    curves(curve_data(run, address=address, series=series), key=f"curves-{run.uid}")
+
+
+def _whole_series(studio: Studio, run: Run) -> Any:
+    epochs = studio.snapshots(run.id, epochs_only=True)
+    return series_message(run, [*studio.series(run.id), temperature_series(epochs)])
+
+
+def log_rows(events: list[RunEvent]) -> list[dict[str, Any]]:
+    """The log as plain values, latest first."""
+    rows = [
+        {
+            "id": str(number),
+            "at": event.at.strftime("%Y-%m-%d %H:%M:%S"),
+            "attempt": event.attempt,
+            "kind": event.kind.value,
+            "text": event.text,
+        }
+        for number, event in enumerate(events)
+    ]
+    return rows[::-1][:LOG_LINES]
+
+
+def _log(studio: Studio, run_id: int) -> None:
+    data_table(LOG_COLUMNS, log_rows(studio.events(run_id)), key="log", label="Event log")

@@ -1,0 +1,140 @@
+"""New search: a form over the config's own fields."""
+
+from typing import Any
+
+import streamlit as st
+
+from app.forms import field_groups, field_widget
+from app.studio import Studio
+from app.widgets import engine_notice, go_to, plain
+from engine.data.images import DataSummary
+from engine.domain.config import SearchConfig, make_config
+from engine.domain.errors import StudioError
+from engine.domain.ports import Device
+from engine.domain.presets import PRESETS, preset, preset_config
+from engine.domain.run import Run
+
+OPEN_GROUPS = frozenset({"Task"})
+GROUP_WORDS = {
+    "Task": "What is learnt, and from which images.",
+    "Augmentation": "Random changes to training images.",
+    "Network": "How large the searched network is.",
+    "Estimator": "How operations are drawn and how the choice learns.",
+    "Training": "Epochs, batch and optimisers.",
+    "Recording": "How often something is written down.",
+    "Reproducibility": "Seed, device and threads.",
+}
+
+
+def render(studio: Studio) -> None:
+    """Draw the page."""
+    st.title("New search", anchor=False)
+    engine_notice(studio)
+    name = st.segmented_control(
+        "Start from",
+        [candidate.name for candidate in PRESETS],
+        format_func=lambda key: preset(key).label,
+        default=PRESETS[0].name,
+        required=True,
+        key="preset",
+    )
+    chosen = preset(name or PRESETS[0].name)
+    st.caption(chosen.description)
+    start = preset_config(chosen.name)
+    title = st.text_input(
+        "Name", placeholder="Leave empty for a name with the date", max_chars=120, key="name"
+    )
+    values = _fields(studio, start, chosen.name)
+    priority = st.number_input(
+        "Priority",
+        value=0,
+        min_value=-100,
+        max_value=100,
+        step=1,
+        key="priority",
+        help="Higher ones start earlier; equal ones in order of creation.",
+        width=180,
+    )
+    with st.container(horizontal=True):
+        start_it = st.button(
+            "Start the search", type="primary", icon=":material/play_arrow:", key="start"
+        )
+        check_it = st.button("Check the data", icon=":material/fact_check:", key="check")
+    if check_it:
+        _check(studio, values)
+    if start_it:
+        _start(studio, values, title, int(priority))
+
+
+def choices_of(studio: Studio) -> dict[str, dict[Any, str]]:
+    """Fields of text that have to be chosen: labels by value."""
+    catalog = studio.catalog()
+    choices: dict[str, dict[Any, str]] = {"device": device_choices(studio.devices())}
+    if catalog is not None:
+        choices["task"] = {card.name: card.label for card in catalog.tasks}
+        choices["space"] = {space.name: space.label for space in catalog.spaces}
+    return choices
+
+
+def device_choices(devices: list[Device]) -> dict[str, str]:
+    """What a person may ask for: anything, the CPU, or a GPU of a living engine."""
+    choices = {"auto": "Any free device", "cpu": "CPU"}
+    for device in devices:
+        if device.index is not None:
+            choices[device.id] = f"{device.label} ({device.memory_bytes / 2**30:.0f} GiB)"
+    return choices
+
+
+def _fields(studio: Studio, start: SearchConfig, preset_name: str) -> dict[str, Any]:
+    choices = choices_of(studio)
+    values: dict[str, Any] = {}
+    for group, names in field_groups().items():
+        changed = sum(
+            getattr(start, name) != SearchConfig.model_fields[name].default for name in names
+        )
+        label = group if not changed or group in OPEN_GROUPS else f"{group} · {changed} preset"
+        with st.expander(label, expanded=group in OPEN_GROUPS):
+            st.caption(GROUP_WORDS.get(group, ""))
+            columns = st.columns(3)
+            for number, name in enumerate(names):
+                with columns[number % 3]:
+                    values[name] = field_widget(
+                        name, getattr(start, name), key=f"{preset_name}-{name}", choices=choices
+                    )
+    return values
+
+
+def summary_words(summary: DataSummary) -> str:
+    """What was found in the data, in one line."""
+    size = f"{summary.height}x{summary.width} pixels" if summary.height else "size not known yet"
+    colour = "colour" if summary.in_channels == 3 else "grey"
+    parts = [
+        f"{summary.train:,} training images",
+        f"{summary.validation:,} for validation"
+        if summary.validation
+        else "validation split off from them",
+        f"{summary.test:,} for the test" if summary.test else "test split off from them",
+        f"{summary.classes} classes",
+        f"{size}, {colour}",
+    ]
+    return ", ".join(parts)
+
+
+def _check(studio: Studio, values: dict[str, Any]) -> None:
+    try:
+        summary = studio.inspect(make_config(values))
+    except StudioError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    st.success(plain(summary_words(summary)), icon=":material/check_circle:")
+
+
+def _start(studio: Studio, values: dict[str, Any], title: str, priority: int) -> None:
+    made: list[Run] = []
+    try:
+        config = make_config(values)
+        made.append(studio.create(config, name=title or None, priority=priority))
+    except StudioError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    go_to("live", run=made[0].id)
