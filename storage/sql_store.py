@@ -32,7 +32,7 @@ from storage.migrations import migrate
 from storage.session import connect
 
 run, event, snapshot = tables.run, tables.event, tables.snapshot
-checkpoint, node, lease = tables.checkpoint, tables.node, tables.gpu_lease
+saves, machines, lease = tables.checkpoint, tables.node, tables.gpu_lease
 
 _IS_EPOCH = text(f"snapshot.enc = {tables.EPOCH_ENCODING}")
 _DELETABLE = ENDED | {RunState.PAUSED}
@@ -119,6 +119,8 @@ class SqlStore:
         """See :class:`RunStore`."""
         with self._database.write() as connection:
             row = _update(connection, run_id, {"priority": priority})
+            if row is None:
+                raise refusals.no_such_run(run_id)
             self._log(connection, row, EventKind.NOTE, f"priority {priority}")
 
     def ask(self, run_id: int, request: Request) -> Run:
@@ -325,40 +327,42 @@ class SqlStore:
 
     # Checkpoints --------------------------------------------------------------------------
 
-    def add_checkpoint(self, run_id: int, attempt: int, new: Checkpoint) -> None:
+    def add_checkpoint(self, run_id: int, attempt: int, checkpoint: Checkpoint) -> None:
         """See :class:`RunStore`. A repeated step replaces."""
-        columns = mapping.checkpoint_columns(run_id, attempt, new)
+        columns = mapping.checkpoint_columns(run_id, attempt, checkpoint)
         with self._database.write() as connection:
             row = _fenced_update(connection, run_id, attempt, {"crashes": 0})
-            connection.execute(_upsert(connection, checkpoint, columns))
-            self._log(connection, row, EventKind.CHECKPOINT, f"checkpoint at step {new.step}")
+            connection.execute(_upsert(connection, saves, columns))
+            self._log(
+                connection, row, EventKind.CHECKPOINT, f"checkpoint at step {checkpoint.step}"
+            )
 
     def checkpoints(self, run_id: int) -> list[Checkpoint]:
         """See :class:`RunStore`."""
-        query = select(checkpoint).where(checkpoint.c.run_id == run_id)
+        query = select(saves).where(saves.c.run_id == run_id)
         with self._database.read() as connection:
             _require(connection, run_id)
-            rows = connection.execute(query.order_by(checkpoint.c.step)).mappings()
+            rows = connection.execute(query.order_by(saves.c.step)).mappings()
             return [mapping.checkpoint_of(row) for row in rows]
 
     def drop_checkpoint(self, run_id: int, key: str) -> None:
         """See :class:`RunStore`."""
-        chosen = and_(checkpoint.c.run_id == run_id, checkpoint.c.key == key)
+        chosen = and_(saves.c.run_id == run_id, saves.c.key == key)
         with self._database.write() as connection:
             _require(connection, run_id)
-            connection.execute(delete(checkpoint).where(chosen))
+            connection.execute(delete(saves).where(chosen))
 
     # Machines and the catalogue -----------------------------------------------------------
 
-    def register_node(self, new: Node, *, stale_seconds: float) -> None:
+    def register_node(self, node: Node, *, stale_seconds: float) -> None:
         """See :class:`RunStore`."""
-        stale = mapping.micros(new.heartbeat_at - timedelta(seconds=stale_seconds))
-        free = (node.c.process == new.process) | (node.c.heartbeat_us <= stale)
-        columns = mapping.node_columns(new)
+        stale = mapping.micros(node.heartbeat_at - timedelta(seconds=stale_seconds))
+        free = (machines.c.process == node.process) | (machines.c.heartbeat_us <= stale)
+        columns = mapping.node_columns(node)
         with self._database.write() as connection:
-            statement = _upsert(connection, node, columns, where=free)
-            if connection.execute(statement.returning(node.c.name)).first() is None:
-                raise _taken(connection, new.name)
+            statement = _upsert(connection, machines, columns, where=free)
+            if connection.execute(statement.returning(machines.c.name)).first() is None:
+                raise _taken(connection, node.name)
 
     def beat_node(self, name: str, process: str) -> None:
         """See :class:`RunStore`.
@@ -367,22 +371,22 @@ class SqlStore:
             EngineAlreadyRunning: Another process has taken the node.
             NotFound: Nobody has registered it.
         """
-        mine = and_(node.c.name == name, node.c.process == process)
+        mine = and_(machines.c.name == name, machines.c.process == process)
         with self._database.write() as connection:
-            beat = sql_update(node).where(mine).values(heartbeat_us=self._now())
+            beat = sql_update(machines).where(mine).values(heartbeat_us=self._now())
             if connection.execute(beat).rowcount == 0:
                 raise _taken(connection, name)
 
     def release_node(self, name: str, process: str) -> None:
         """See :class:`RunStore`."""
         with self._database.write() as connection:
-            mine = and_(node.c.name == name, node.c.process == process)
-            connection.execute(delete(node).where(mine))
+            mine = and_(machines.c.name == name, machines.c.process == process)
+            connection.execute(delete(machines).where(mine))
 
     def nodes(self) -> list[Node]:
         """See :class:`RunStore`."""
         with self._database.read() as connection:
-            rows = connection.execute(select(node).order_by(node.c.name)).mappings()
+            rows = connection.execute(select(machines).order_by(machines.c.name)).mappings()
             return [mapping.node_of(row) for row in rows]
 
     def publish(self, catalog: Catalog) -> None:
@@ -425,15 +429,13 @@ class SqlStore:
     def _log(
         self,
         connection: Connection,
-        row: mapping.Row | None,
+        row: mapping.Row,
         kind: EventKind,
         words: str,
         *,
         before: RunState | None = None,
         after: RunState | None = None,
     ) -> None:
-        if row is None:
-            return
         line = RunEvent(self._clock.now(), row["attempt"], kind, words, before, after)
         connection.execute(event.insert().values(mapping.event_columns(row["id"], line)))
 
@@ -480,8 +482,8 @@ class SqlStore:
     def _rewind(self, connection: Connection, row: mapping.Row) -> mapping.Row:
         """Delete the history past the last checkpoint and set progress back to it."""
         run_id = row["id"]
-        last = select(checkpoint).where(checkpoint.c.run_id == run_id)
-        last = last.order_by(checkpoint.c.step.desc()).limit(1)
+        last = select(saves).where(saves.c.run_id == run_id)
+        last = last.order_by(saves.c.step.desc()).limit(1)
         saved = connection.execute(last).mappings().first()
         step = -1 if saved is None else saved["step"]
         past = and_(snapshot.c.run_id == run_id, snapshot.c.step > step)
@@ -567,7 +569,7 @@ def _upsert(
 
 
 def _taken(connection: Connection, name: str) -> Exception:
-    row = connection.execute(select(node).where(node.c.name == name)).mappings().first()
+    row = connection.execute(select(machines).where(machines.c.name == name)).mappings().first()
     if row is None:
         return refusals.no_such_node(name)
     other = mapping.node_of(row)
@@ -600,7 +602,7 @@ def _frame_query(run_id: int, after: int, limit: int, stride: int) -> Select[Any
     mine = columns.run_id == run_id
     first = select(func.min(columns.seq)).where(mine, columns.step > after).scalar_subquery()
     last = select(func.max(columns.seq)).where(mine).scalar_subquery()
-    start = select(((first + stride - 1) / stride * stride).label("seq"))
+    start = select(((first + stride - 1) // stride * stride).label("seq"))
     picked = start.cte("picked", recursive=True)
     onward = select(picked.c.seq + stride).where(picked.c.seq + stride <= last)
     picked = picked.union_all(onward)

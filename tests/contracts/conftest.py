@@ -1,0 +1,132 @@
+"""Every store that has to keep the contracts, each empty for each test."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from engine.domain.ports import ArtifactStore, RunStore
+from storage.artifacts import FolderArtifacts, FsspecArtifacts
+from storage.memory_store import MemoryStore
+from storage.sql_store import SqlStore
+from tests.contracts.samples import HeldClock
+
+
+def _postgres_binary(name: str) -> str | None:
+    found = shutil.which(name)
+    if found:
+        return found
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(installed[-1]) if installed else None
+
+
+def _unprivileged() -> dict[str, object]:
+    """How to start the server, which refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": "nobody", "group": "nogroup", "extra_groups": []}
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A connection string, with {name} for the database, of a running server."""
+    if "EGS_TEST_POSTGRES_URL" in os.environ:
+        base = os.environ["EGS_TEST_POSTGRES_URL"].rpartition("/")[0]
+        yield base + "/{name}"
+        return
+    initdb, postgres = _postgres_binary("initdb"), _postgres_binary("postgres")
+    if initdb is None or postgres is None:
+        reason = "no PostgreSQL here: install it, or set EGS_TEST_POSTGRES_URL"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = Path(tempfile.mkdtemp(prefix="egs-pg-"))
+    identity = _unprivileged()
+    if identity:
+        shutil.chown(folder, "nobody", "nogroup")
+    data = folder / "data"
+    options = ["-A", "trust", "-U", "egs", "-N", "-E", "UTF8", "--locale=C"]
+    subprocess.run(
+        [initdb, "-D", data, *options], check=True, capture_output=True, cwd=folder, **identity
+    )
+    settings = ["listen_addresses=", "fsync=off", "shared_buffers=16MB", "max_connections=50"]
+    flags = [part for setting in settings for part in ("-c", setting)]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [postgres, "-D", data, "-k", folder, *flags],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            **identity,
+        )
+    try:
+        address = f"postgresql://egs@/{{name}}?host={folder}"
+        _wait_for(address.format(name="postgres"), server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+        shutil.rmtree(folder)
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        assert server.poll() is None, "the PostgreSQL server ended"
+        try:
+            psycopg.connect(address).close()
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError("the PostgreSQL server does not answer")
+
+
+@pytest.fixture
+def postgres_address(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    name = f"egs_{uuid4().hex}"
+    with psycopg.connect(postgres_server.format(name="postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield postgres_server.format(name=name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of each kind."""
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres_address")
+    return f"sqlite:///{tmp_path / 'studio.db'}"
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
+
+
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HeldClock) -> Iterator[RunStore]:
+    """An empty store of each kind."""
+    if request.param == "memory":
+        yield MemoryStore(clock)
+        return
+    url = f"sqlite:///{tmp_path / 'studio.db'}"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_address")
+    opened = SqlStore(url, clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["folder", "fsspec"])
+def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
+    """An empty artifact store of each kind, in the folder ``artifacts``."""
+    root = tmp_path / "artifacts"
+    return FolderArtifacts(root) if request.param == "folder" else FsspecArtifacts(f"file://{root}")
