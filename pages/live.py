@@ -25,7 +25,7 @@ from app.widgets import (
 )
 from app.wire import frame_message, series_message, temperature_series
 from engine.domain.run import Run, RunEvent, RunState
-from engine.domain.snapshot import Snapshot
+from engine.domain.snapshot import Snapshot, SnapshotKind
 from pages.runs import data_name
 
 FIGURES_SECONDS = 1.0
@@ -96,7 +96,7 @@ def _figures(studio: Studio, run_id: int) -> None:
             go_to("architecture", run=run.id, step=st.query_params.get("step"))
     _notices(studio, run)
     st.progress(_share(run), text=progress_words(run))
-    _metrics(run, studio.snapshot(run_id))
+    _metrics(run, studio.snapshot(run_id), latest_epoch(studio, run))
 
 
 def _notices(studio: Studio, run: Run) -> None:
@@ -135,33 +135,34 @@ def _share(run: Run) -> float:
     return min(1.0, run.progress.step / total) if total else 0.0
 
 
-def key_figures(run: Run, snapshot: Snapshot | None) -> dict[str, str]:
-    """The figures of the latest snapshot, as people read them."""
-    metrics = dict(snapshot.metrics) if snapshot else {}
+def key_figures(run: Run, latest: Snapshot | None, epoch: Snapshot | None) -> dict[str, str]:
+    """The figures of the latest snapshot, and of the latest epoch's end, as people read them."""
+    now = dict(latest.metrics) if latest else {}
+    measured = dict(epoch.metrics) if epoch else {}
     return {
         "Epoch": f"{run.progress.epoch} / {run.config.epochs}",
         "Step": f"{run.progress.step:,}",
         "Child accuracy": figure(run.progress.score, unit=" %"),
-        "Supernet accuracy": figure(metrics.get("supernet_accuracy"), unit=" %"),
+        "Supernet": figure(measured.get("supernet_accuracy"), unit=" %"),
         "Gap": figure(run.progress.gap, "{:+.1f}", " pt"),
-        "Entropy": figure(metrics.get("entropy"), "{:.2f}"),
-        "Temperature": figure(snapshot.temperature if snapshot else None, "{:.2f}"),
+        "Entropy": figure(now.get("entropy"), "{:.2f}"),
+        "Temperature": figure(latest.temperature if latest else None, "{:.2f}"),
     }
 
 
 HELP = {
     "Child accuracy": "Of the derived network with inherited weights, on validation images.",
-    "Supernet accuracy": "With a fresh code for every batch, on the same images.",
+    "Supernet": "Accuracy with a fresh code for every batch, on the same images.",
     "Gap": "Child error minus supernet error, in percentage points.",
     "Entropy": "Of the probabilities: 1 is undecided, 0 is decided.",
     "Temperature": "Softness of the gradient through a draw.",
 }
 
 
-def _metrics(run: Run, snapshot: Snapshot | None) -> None:
-    columns = st.columns(7, gap="small")
-    for column, (label, value) in zip(columns, key_figures(run, snapshot).items(), strict=True):
-        column.metric(label, value, help=HELP.get(label), border=True)
+def _metrics(run: Run, latest: Snapshot | None, epoch: Snapshot | None) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for label, value in key_figures(run, latest, epoch).items():
+            st.metric(label, value, help=HELP.get(label), border=True)
 
 
 def _player(studio: Studio, run_id: int, feed: Feed) -> None:
@@ -213,16 +214,25 @@ def _heatmaps(studio: Studio, run_id: int) -> None:
         )
 
 
+def latest_epoch(studio: Studio, run: Run) -> Snapshot | None:
+    """The snapshot at the end of the latest completed epoch; None before the first."""
+    if not run.progress.epoch or not run.progress.total_steps:
+        return None
+    step = run.progress.epoch * run.progress.total_steps // run.config.epochs
+    found = studio.snapshot(run.id, step)
+    return found if found is not None and found.kind is SnapshotKind.EPOCH else None
+
+
 def moment_to_show(studio: Studio, run: Run) -> Snapshot | None:
     """The snapshot chosen in the address, else that of the latest epoch's end, else the first."""
     step = step_from_query()
     if step is not None:
         return studio.snapshot(run.id, step)
-    latest = studio.snapshot(run.id)
-    if latest is None:
-        return None
-    epochs = studio.snapshots(run.id, epochs_only=True)
-    return epochs[-1] if epochs else studio.snapshots(run.id, limit=1)[0]
+    epoch = latest_epoch(studio, run)
+    if epoch is not None:
+        return epoch
+    first = studio.snapshots(run.id, limit=1)
+    return first[0] if first else None
 
 
 def _curves(studio: Studio, run_id: int, feed: Feed) -> None:

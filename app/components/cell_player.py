@@ -4,14 +4,14 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.components.loading import static_component
+from app.components.loading import StaticComponent
 from app.figures.layout import cell_layout
 from app.figures.palette import operation_colours
 from engine.domain.catalog import Catalog
 from engine.domain.run import Run
 from engine.domain.space import SearchSpace
 
-_player = static_component("egs_cell_player", "cell_player.js")
+_player = StaticComponent("egs_cell_player", "cell_player.js")
 
 
 def player_data(
@@ -74,7 +74,7 @@ def cell_player(
 ) -> int | None:
     """Mount the player; returns the step at which the person let go, None for live."""
     result = _player(
-        data=dict(data),
+        data,
         key=key,
         default={"step": data["step"]},
         on_step_change=on_step or _nothing,

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.components.loading import static_component
+from app.components.loading import StaticComponent
 from app.figures.palette import CURVE_COLOURS
 from engine.domain.run import Run
 
-_curves = static_component("egs_curves", "curves.js")
+_curves = StaticComponent("egs_curves", "curves.js")
 
 
 @dataclass(frozen=True)
@@ -95,4 +95,4 @@ def curve_data(
 
 def curves(data: Mapping[str, Any], *, key: str) -> None:
     """Mount the curves."""
-    _curves(data=dict(data), key=key)
+    _curves(data, key=key)

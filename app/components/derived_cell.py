@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.components.cell_player import cell_title
-from app.components.loading import static_component
+from app.components.loading import StaticComponent
 from app.figures.layout import cell_layout
 from app.figures.palette import operation_colours
 from engine.domain.catalog import Catalog
 from engine.domain.genotype import Genotype, to_masks
 from engine.domain.snapshot import operations_in
 
-_cells = static_component("egs_derived_cell", "derived_cell.js")
+_cells = StaticComponent("egs_derived_cell", "derived_cell.js")
 
 
 def derived_data(genotype: Genotype, catalog: Catalog, *, cells: int) -> dict[str, Any]:
@@ -38,4 +38,4 @@ def derived_data(genotype: Genotype, catalog: Catalog, *, cells: int) -> dict[st
 
 def derived_cells(data: Mapping[str, Any], *, key: str) -> None:
     """Mount the drawing."""
-    _cells(data=dict(data), key=key)
+    _cells(data, key=key)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from app.components.loading import static_component
+from app.components.loading import StaticComponent
 
-_table = static_component("egs_table", "table.js")
+_table = StaticComponent("egs_table", "table.js")
 
 ColumnKind = Literal["text", "number", "state", "progress", "code"]
 
@@ -45,7 +45,7 @@ def data_table(
         on_open: Called before the page runs again.
     """
     result = _table(
-        data={
+        {
             "columns": [asdict(column) for column in columns],
             "rows": list(rows),
             "label": label,

@@ -86,12 +86,12 @@ def edge_heatmap(values: EdgeHeatmap, *, dark: bool = False) -> go.Figure:
     )
     figure.update_layout(
         title={
-            "text": f"{values.kind.capitalize()} cell at step {values.step:,}: "
-            f"{values.normalisation}",
+            "text": f"{values.kind.capitalize()} cell, step {values.step:,}"
+            f"<br><sup>{values.normalisation}</sup>",
             "font": {"size": 14},
         },
         height=FRAME_PIXELS + ROW_PIXELS * len(values.edges),
-        margin={"l": 8, "r": 8, "t": 44, "b": 8},
+        margin={"l": 8, "r": 8, "t": 56, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )
