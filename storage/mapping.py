@@ -406,8 +406,10 @@ def series_of(rows: Sequence[Sequence[Any]], series_names: Mapping[int, str]) ->
 
 def _pack_probabilities(snapshot: Snapshot, layout: Layout, *, exact: bool) -> bytes:
     shape = (len(layout.cell_kinds), layout.edges, layout.operations)
+    if set(snapshot.probabilities) != set(layout.cell_kinds):
+        raise ValueError(f"another shape: cell kinds {tuple(snapshot.probabilities)}")
     values = np.array([snapshot.probabilities[kind] for kind in layout.cell_kinds], np.float64)
-    if values.shape != shape or len(snapshot.probabilities) != shape[0]:
+    if values.shape != shape:
         raise ValueError(f"probabilities of shape {values.shape} in a run of {shape}")
     if not np.isfinite(values).all():
         raise ValueError(f"a probability at step {snapshot.step} is not a finite number")

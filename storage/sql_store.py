@@ -475,7 +475,7 @@ class SqlStore:
                 "attempt": row["attempt"],
             }
             taken = _insert(connection, lease).values(columns).on_conflict_do_nothing()
-            if connection.execute(taken).rowcount == 1:
+            if connection.execute(taken.returning(lease.c.place)).first() is not None:
                 return True
         return False
 

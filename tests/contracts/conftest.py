@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -88,14 +89,35 @@ def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     raise TimeoutError("the PostgreSQL server does not answer")
 
 
+@contextmanager
+def _postgres_database(server: str, template: str = "template1") -> Iterator[str]:
+    name = f"egs_{uuid4().hex}"
+    with psycopg.connect(server.format(name="postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: str) -> Iterator[str]:
+    """The name of a database with all tables and no rows, to be copied."""
+    with _postgres_database(postgres_server) as name:
+        SqlStore(postgres_server.format(name=name), HeldClock()).close()
+        yield name
+
+
 @pytest.fixture
 def postgres_address(postgres_server: str) -> Iterator[str]:
     """The URL of an empty PostgreSQL database."""
-    name = f"egs_{uuid4().hex}"
-    with psycopg.connect(postgres_server.format(name="postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    with _postgres_database(postgres_server) as name:
         yield postgres_server.format(name=name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def migrated_postgres_address(postgres_server: str, migrated_template: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database with all tables and no rows."""
+    with _postgres_database(postgres_server, migrated_template) as name:
+        yield postgres_server.format(name=name)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -119,7 +141,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HeldClock) -> I
         return
     url = f"sqlite:///{tmp_path / 'studio.db'}"
     if request.param == "postgres":
-        url = request.getfixturevalue("postgres_address")
+        url = request.getfixturevalue("migrated_postgres_address")
     opened = SqlStore(url, clock)
     yield opened
     opened.close()
