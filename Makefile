@@ -39,9 +39,11 @@ clean: ## Remove what was installed and built; runs stay where they are
 
 .PHONY: browser
 browser:
-	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
-		echo "There is no Chromium, so the browser tests cannot run here."; \
-		echo "Install it, on Debian and Ubuntu with: sudo apt install chromium"; }
+	@for name in chromium chromium-browser google-chrome; do \
+		command -v $$name >/dev/null 2>&1 && exit 0; \
+	done; \
+	echo "There is no Chromium, so the browser tests cannot run here."; \
+	echo "Install it, on Debian and Ubuntu with: sudo apt install chromium"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, not " + sys.version.split()[0] \
