@@ -1,7 +1,7 @@
 import pytest
 import torch
-from engine.data.sources import load_images
 
+from engine.data.sources import load_images
 from engine.domain.config import make_config
 from engine.search.build import assemble_search
 
@@ -13,7 +13,7 @@ TINY = {
     "draws": 3,
     "epochs": 2,
     "batch_size": 32,
-    "train_limit": 200,
+    "train_limit": 128,
     "snapshot_interval": 3,
     "alpha_learning_rate": 0.05,
 }

@@ -72,20 +72,22 @@ def test_the_first_snapshot_is_almost_uniform(make_loop):
 
 
 @pytest.mark.parametrize("update", ["joint", "alternating"])
-@pytest.mark.parametrize("stopped_after", [1, 5, 6, 7, 9])
-def test_a_search_continued_from_its_checkpoint_is_the_uninterrupted_one(
-    make_loop, update, stopped_after
-):
+def test_a_search_carried_from_checkpoint_to_checkpoint_is_the_uninterrupted_one(make_loop, update):
+    """Broken off within an epoch, while measuring, between epochs, and within the next."""
     straight = make_loop(update=update)
     expected = [_without_clock(s) for s in straight]
+    per_epoch, measuring = straight.task.steps_per_epoch, 4
 
-    first = make_loop(update=update)
-    seen = [s for s in islice(first.steps(), stopped_after) if s is not None]
     second = make_loop(update=update)
-    load_checkpoint(second, _saved(first))
-    continued = seen + list(second)
+    seen = []
+    for elements in (1, per_epoch, measuring, measuring + 1, 1):
+        seen += [s for s in islice(second.steps(), elements) if s is not None]
+        file = _saved(second)
+        second = make_loop(update=update)
+        load_checkpoint(second, file)
+    seen += list(second)
 
-    assert [_without_clock(s) for s in continued] == expected
+    assert [_without_clock(s) for s in seen] == expected
     for name, tensor in straight.supernet.state_dict().items():
         assert torch.equal(tensor, second.supernet.state_dict()[name]), name
 
@@ -140,13 +142,13 @@ def test_an_alternating_search_trains_weights_and_alphas_on_disjoint_images(make
     task = make_loop(update="alternating").task
     weights, alphas = (set(part.tolist()) for part in task._parts)
     assert not weights & alphas
-    assert len(weights) == len(alphas) == 100
+    assert len(weights) == len(alphas) == 64
 
 
 def test_every_image_of_an_epoch_is_used_at_most_once(make_loop):
     task = make_loop().task
     order = task._order(len(task._parts[0]), "weight", 4)
-    assert sorted(order.tolist()) == list(range(200))
+    assert sorted(order.tolist()) == list(range(128))
     assert not torch.equal(order, task._order(len(task._parts[0]), "weight", 5))
 
 
