@@ -5,6 +5,7 @@ The settings lie in ``.streamlit/config.toml`` beside this file, where plain
 """
 
 import os
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import Settings
-from engine.domain.errors import InvalidConfig
+from engine.domain.errors import InvalidConfig, StudioError
 
 CONFIG = Path(__file__).with_name(".streamlit") / "config.toml"
 ALLOW_REMOTE = "EGS_ALLOW_REMOTE"
+REFUSED = 2
 
 
 def serve(settings: Settings) -> None:
@@ -84,5 +86,14 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield f"{prefix}{key}", value
 
 
+def main() -> None:
+    """Serve as the environment says; a refusal is one sentence and exit code 2."""
+    try:
+        serve(Settings.from_environment())
+    except StudioError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(REFUSED)
+
+
 if __name__ == "__main__":
-    serve(Settings.from_environment())
+    main()

@@ -126,42 +126,43 @@ def engine_notice(studio: Studio) -> bool:
     if studio.living_nodes():
         return True
     st.warning(
-        f"No engine is running, so nothing starts. Start one in a terminal: `{ENGINE_COMMAND}`",
+        f"No engine is running, so nothing starts or continues. Start one in a terminal: "
+        f"`{ENGINE_COMMAND}`",
         icon=":material/power_off:",
     )
     return False
 
 
-def steering(studio: Studio, run: Run, *, key: str) -> bool:
-    """Buttons for pause, resume and stop that fit the state; True when one was used."""
-    used = False
+def steering(studio: Studio, run: Run, *, key: str) -> None:
+    """Buttons for pause, resume and stop that fit the state."""
     pausing, stopping = run.request is Request.PAUSE, run.request is Request.STOP
-    with st.container(horizontal=True, horizontal_alignment="right", width="content"):
-        if run.state is RunState.RUNNING:
-            used |= st.button(
-                "Pausing…" if pausing else "Pause",
-                icon=":material/pause:",
-                disabled=pausing or stopping,
-                key=f"{key}-pause",
-                help="Write a checkpoint and rest; a later resume continues exactly.",
-            ) and attempt(lambda: studio.pause(run.id))
-        if run.state in {RunState.PAUSED, RunState.FAILED}:
-            used |= st.button(
-                "Resume",
-                icon=":material/play_arrow:",
-                type="primary",
-                key=f"{key}-resume",
-                help="Queue it again; it continues at its last checkpoint.",
-            ) and attempt(lambda: studio.resume(run.id))
-        if run.state in {RunState.RUNNING, RunState.QUEUED, RunState.PAUSED}:
-            used |= st.button(
-                "Stopping…" if stopping else "Stop",
-                icon=":material/stop:",
-                disabled=stopping,
-                key=f"{key}-stop",
-                help="End this search for good; what it recorded stays.",
-            ) and attempt(lambda: studio.stop(run.id))
-    return used
+    if run.state is RunState.RUNNING:
+        st.button(
+            "Pausing…" if pausing else "Pause",
+            icon=":material/pause:",
+            disabled=pausing or stopping,
+            key=f"{key}-pause",
+            help="Write a checkpoint and rest; a later resume continues exactly.",
+            on_click=lambda: attempt(lambda: studio.pause(run.id)),
+        )
+    if run.state in {RunState.PAUSED, RunState.FAILED}:
+        st.button(
+            "Resume",
+            icon=":material/play_arrow:",
+            type="primary",
+            key=f"{key}-resume",
+            help="Queue it again; it continues at its last checkpoint.",
+            on_click=lambda: attempt(lambda: studio.resume(run.id)),
+        )
+    if run.state in {RunState.RUNNING, RunState.QUEUED, RunState.PAUSED}:
+        st.button(
+            "Stopping…" if stopping else "Stop",
+            icon=":material/stop:",
+            disabled=stopping,
+            key=f"{key}-stop",
+            help="End this search for good; what it recorded stays.",
+            on_click=lambda: attempt(lambda: studio.stop(run.id)),
+        )
 
 
 def duration(seconds: float) -> str:

@@ -36,36 +36,33 @@ LATEST = "latest"
 def render(studio: Studio, feed: Feed) -> None:
     """Draw the page of the run in the address."""
     st.title("Architecture", anchor=False)
-    run = _chosen_run(studio)
+    run = run_from_query(studio)
     if run is None:
         st.markdown("There is no search yet whose architecture could be shown.")
         if st.button("Go to the runs", type="primary", key="to-runs"):
             go_to("")
         return
-    step = _chosen_step(studio, run)
+    if st.query_params.get("run") != str(run.id):
+        st.query_params["run"] = str(run.id)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _choose_run(studio, run)
+        step = _choose_step(studio, run)
+        if st.button("Watch it", icon=":material/monitoring:", key="to-live"):
+            go_to("live", run=run.id, step=step)
     refreshing(lambda: _page(studio, studio.run(run.id), step, feed))
 
 
-def _chosen_run(studio: Studio) -> Run | None:
-    run = run_from_query(studio)
-    if run is None:
-        return None
+def _choose_run(studio: Studio, run: Run) -> None:
     runs = {known.id: known for known in studio.runs()}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox(
-            "Run",
-            list(runs),
-            index=list(runs).index(run.id),
-            format_func=lambda number: f"{runs[number].name} (run {number})",
-            key=f"run-{run.id}",
-        )
-        if st.button("Watch it", icon=":material/monitoring:", key="to-live"):
-            go_to("live", run=run.id, step=step_from_query())
+    chosen = st.selectbox(
+        "Run",
+        list(runs),
+        index=list(runs).index(run.id),
+        format_func=lambda number: f"{runs[number].name} (run {number})",
+        key=f"run-{run.id}",
+    )
     if chosen != run.id:
         go_to("architecture", run=chosen)
-    if st.query_params.get("run") != str(run.id):
-        st.query_params["run"] = str(run.id)
-    return run
 
 
 def moments(epochs: list[Snapshot], chosen: int | None) -> dict[str, str]:
@@ -78,7 +75,7 @@ def moments(epochs: list[Snapshot], chosen: int | None) -> dict[str, str]:
     return options
 
 
-def _chosen_step(studio: Studio, run: Run) -> int | None:
+def _choose_step(studio: Studio, run: Run) -> int | None:
     step = step_from_query()
     options = moments(studio.snapshots(run.id, epochs_only=True), step)
     start = LATEST if step is None else str(step)

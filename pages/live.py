@@ -90,8 +90,7 @@ def _figures(studio: Studio, run_id: int) -> None:
         st.title(plain(run.name), anchor=False, width="content")
         state_badge(run)
         st.space("stretch")
-        if steering(studio, run, key="live"):
-            st.rerun(scope="fragment")
+        steering(studio, run, key="live")
         if st.button("Architecture", icon=":material/account_tree:", key="to-architecture"):
             go_to("architecture", run=run.id, step=st.query_params.get("step"))
     _notices(studio, run)

@@ -87,7 +87,7 @@ def edge_heatmap(values: EdgeHeatmap, *, dark: bool = False) -> go.Figure:
     figure.update_layout(
         title={
             "text": f"{values.kind.capitalize()} cell, step {values.step:,}"
-            f"<br><sup>{values.normalisation}</sup>",
+            f"<br><span style='font-size:12px;font-weight:400'>{values.normalisation}</span>",
             "font": {"size": 14},
         },
         height=FRAME_PIXELS + ROW_PIXELS * len(values.edges),

@@ -1,0 +1,81 @@
+"""What was found, and taking it home."""
+
+from app.studio import Studio
+from engine.domain.cost import Cost
+from engine.domain.derivation import DerivationRule
+from engine.domain.genotype import to_darts
+from engine.domain.run import RunState
+from pages.architecture import architecture_figures, moments, rule_words
+from tests.e2e.seeding import seed_run
+from tests.pages.conftest import OpenPage, words
+
+
+def test_page_without_runs_leads_to_the_list(studio: Studio, page: OpenPage):
+    test = page("architecture")
+    assert not test.exception
+    assert "no search yet" in words(test)
+
+
+def test_page_shows_the_genotype_that_the_studio_derives(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=20)
+    test = page("architecture", run=run.id)
+    assert not test.exception
+    assert test.code[0].value == to_darts(studio.derive(run.id))
+
+
+def test_page_shows_the_moment_in_the_address(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=20)
+    test = page("architecture", run=run.id, step=60)
+    assert test.code[0].value == to_darts(studio.derive(run.id, 60))
+    assert "Step 60, after 6 epochs" in words(test)
+
+
+def test_choosing_a_moment_goes_to_its_address(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=20)
+    test = page("architecture", run=run.id)
+    test.selectbox[1].select("100").run()
+    assert not test.exception
+    assert test.query_params["step"] == "100"
+    assert test.code[0].value == to_darts(studio.derive(run.id, 100))
+
+
+def test_every_format_can_be_downloaded(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=20)
+    test = page("architecture", run=run.id)
+    keys = {button.key for button in test.get("download_button")}
+    assert keys == {
+        "download-genotype",
+        "download-darts",
+        "download-module",
+        "download-checkpoint",
+    }
+
+
+def test_run_without_a_snapshot_says_so(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=20, state=RunState.QUEUED)
+    test = page("architecture", run=run.id)
+    assert not test.exception
+    assert "wait for the first snapshot" in test.info[0].value
+
+
+def test_figures_name_cost_accuracy_and_gap(studio: Studio):
+    run = seed_run(studio.store, studio.artifacts, count=20)
+    genotype, last = studio.derive(run.id), studio.snapshot(run.id)
+    assert last is not None
+    figures = architecture_figures(genotype, Cost(12_345, 6_780_000), last)
+    assert figures["Parameters"] == "12.3 k"
+    assert figures["Multiply-adds"] == "6.78 M"
+    assert figures["Child accuracy"] == f"{last.metrics['child_accuracy']:.1f} %"
+    assert architecture_figures(genotype, None, None)["Parameters"] == "–"
+
+
+def test_moments_list_epochs_latest_first_and_the_chosen_step(studio: Studio):
+    run = seed_run(studio.store, studio.artifacts, count=40)
+    options = list(moments(studio.snapshots(run.id, epochs_only=True), 30))
+    assert options[:2] == ["latest", "400"]
+    assert options[-1] == "30"
+
+
+def test_rule_is_told_in_words():
+    assert "for each node" in rule_words(DerivationRule("map", 4, "node", True))
+    assert "counts as one" not in rule_words(DerivationRule("map", 4, "edge", True))

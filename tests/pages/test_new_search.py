@@ -1,0 +1,93 @@
+"""The form over the config's own fields."""
+
+import numpy
+import pytest
+
+from app.forms import field_groups, field_help, field_label
+from app.studio import Studio
+from engine.domain.config import SearchConfig
+from engine.domain.ports import Device
+from engine.domain.presets import PRESETS, preset_config
+from pages.new_search import device_choices
+from tests.e2e.seeding import alive
+from tests.pages.conftest import OpenPage, words
+
+
+def test_form_has_every_field_of_the_config_once():
+    names = [name for group in field_groups().values() for name in group]
+    assert sorted(names) == sorted(SearchConfig.model_fields)
+
+
+def test_field_says_unit_bounds_and_stored_name():
+    assert field_label("epochs") == "Epochs (epochs)"
+    assert "at least 1" in field_help("epochs")
+    assert "`epochs`" in field_help("epochs")
+
+
+@pytest.mark.parametrize("preset", [candidate.name for candidate in PRESETS])
+def test_untouched_form_starts_exactly_the_preset(studio, page, preset: str, monkeypatch):
+    made = []
+    monkeypatch.setattr(Studio, "create", lambda self, config, **rest: made.append(config))
+    test = page("new")
+    test.get_by_key("preset").set_value(preset).run()
+    assert not test.exception
+    test.button(key="start").click().run()
+    assert made == [preset_config(preset)]
+
+
+def test_start_queues_the_search_and_opens_it(studio: Studio, page: OpenPage):
+    test = page("new")
+    test.text_input(key="name").set_value("My search")
+    test.number_input(key="digits-epochs").set_value(3)
+    test.button(key="start").click().run()
+    assert not test.exception
+    run = studio.runs()[0]
+    assert (run.name, run.config.epochs, run.config.channels) == ("My search", 3, 8)
+    assert test.query_params["run"] == str(run.id)
+
+
+def test_missing_data_are_one_sentence_and_queue_nothing(studio: Studio, page: OpenPage):
+    test = page("new")
+    test.text_input(key="digits-data").set_value("/nowhere/at-all")
+    test.button(key="start").click().run()
+    assert not test.exception
+    assert "at" in test.error[0].value
+    assert studio.runs() == []
+
+
+def test_settings_that_do_not_fit_together_are_one_sentence(studio: Studio, page: OpenPage):
+    test = page("new")
+    test.number_input(key="digits-learning_rate_end").set_value(0.5)
+    test.button(key="start").click().run()
+    assert "learning" in test.error[0].value
+    assert studio.runs() == []
+
+
+def test_check_tells_what_the_data_are(studio: Studio, page: OpenPage, tmp_path):
+    images = numpy.zeros((12, 8, 8, 3), dtype=numpy.uint8)
+    path = tmp_path / "mine.npz"
+    numpy.savez(path, train_images=images, train_labels=numpy.arange(12) % 3)
+    test = page("new")
+    test.text_input(key="digits-data").set_value(str(path))
+    test.button(key="check").click().run()
+    assert not test.exception
+    shown = test.success[0].value.replace("\\", "")
+    assert "12 training images" in shown
+    assert "3 classes" in shown
+    assert "8x8 pixels, colour" in shown
+
+
+def test_devices_are_those_of_living_engines(studio: Studio, page: OpenPage):
+    card = Device("GPU-1234", 0, "Some GPU", 80 * 2**30)
+    assert device_choices([card]) == {
+        "auto": "Any free device",
+        "cpu": "CPU",
+        "GPU-1234": "Some GPU (80 GiB)",
+    }
+    alive(studio.store)
+    options = page("new").selectbox(key="digits-device").options
+    assert options == ["Any free device", "CPU"]
+
+
+def test_page_says_when_no_engine_runs(studio: Studio, page: OpenPage):
+    assert "egs engine" in words(page("new"))
