@@ -7,6 +7,7 @@ revisions happen in one transaction, or none does.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DatabaseError
@@ -15,29 +16,38 @@ from engine.domain.errors import NewerDatabase, UnsafeDatabase
 from storage.session import Database, sqlite_engine
 from storage.tables import metadata
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+SCRIPTS = Path(__file__).parent
 HEAD = "0001"
 """The revision that :mod:`storage.tables` describes."""
 
 _LOCK = 0x65_67_73
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, *, scripts: Path = SCRIPTS, head: str = HEAD) -> None:
     """Create or upgrade the tables; nothing happens if they are up to date.
+
+    Args:
+        database: The database to open.
+        scripts: Folder of the revisions.
+        head: The revision to reach.
 
     Raises:
         NewerDatabase: The database has a revision that this version does not know.
         UnsafeDatabase: It cannot be opened, or holds something else.
     """
     present = _present_revision(database)
-    if present == HEAD:
+    if present == head:
         return
-    _refuse_unknown(database, present)
+    _refuse_unknown(database, present, scripts, head)
     if database.is_sqlite:
-        _migrate_sqlite(database, present)
+        _migrate_sqlite(database, present, scripts, head)
     else:
         with database.state.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            upgrade(connection, HEAD)
+            upgrade(connection, scripts, head)
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -47,34 +57,35 @@ def revision_of(connection: Connection) -> str | None:
     return connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
-def upgrade(connection: Connection, revision: str) -> None:
+def upgrade(connection: Connection, scripts: Path, revision: str) -> None:
     """Run the revisions up to one, within the connection's transaction."""
-    _configured(connection, "upgrade", revision)
-
-
-def downgrade(connection: Connection, revision: str) -> None:
-    """Undo the revisions after one, within the connection's transaction."""
-    _configured(connection, "downgrade", revision)
-
-
-def _configured(connection: Connection, verb: str, revision: str) -> None:
     # Alembic takes 0.1 s to import, and most starts find nothing to do.
     from alembic import command
+
+    command.upgrade(_configuration(connection, scripts), revision)
+
+
+def downgrade(connection: Connection, scripts: Path, revision: str) -> None:
+    """Undo the revisions after one, within the connection's transaction."""
+    from alembic import command
+
+    command.downgrade(_configuration(connection, scripts), revision)
+
+
+def _configuration(connection: Connection, scripts: Path) -> "Config":
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    getattr(command, verb)(config, revision)
+    return config
 
 
-def _known_revisions() -> list[str]:
+def _known_revisions(scripts: Path) -> set[str]:
     from alembic.script import ScriptDirectory
 
-    return [
-        script.revision for script in ScriptDirectory(str(Path(__file__).parent)).walk_revisions()
-    ]
+    return {script.revision for script in ScriptDirectory(str(scripts)).walk_revisions()}
 
 
 def _present_revision(database: Database) -> str | None:
@@ -99,26 +110,25 @@ def _cannot_open(database: Database, found: str) -> UnsafeDatabase:
     )
 
 
-def _refuse_unknown(database: Database, present: str | None) -> None:
-    known = _known_revisions()
-    if present is None or present in known:
+def _refuse_unknown(database: Database, present: str | None, scripts: Path, head: str) -> None:
+    if present is None or present in _known_revisions(scripts):
         return
     raise NewerDatabase(
         asked=f"the database {database.url.render_as_string(hide_password=True)!r}",
         found=f"revision {present!r}, written by a later version of the studio",
-        allowed=f"revisions up to {HEAD!r}",
+        allowed=f"revisions up to {head!r}",
         advice="update with `pip install --upgrade egs-studio`; the database was left as it is",
     )
 
 
-def _migrate_sqlite(database: Database, present: str | None) -> None:
+def _migrate_sqlite(database: Database, present: str | None, scripts: Path, head: str) -> None:
     if present is not None:
-        _copy_beside(database, present)
+        _copy_beside(database, present, head)
     pragmas = ("journal_mode=WAL", "foreign_keys=OFF", "synchronous=FULL")
     engine = sqlite_engine(database.url, pragmas, begin="BEGIN IMMEDIATE")
     try:
         with engine.begin() as connection:
-            upgrade(connection, HEAD)
+            upgrade(connection, scripts, head)
             broken = connection.execute(text("PRAGMA foreign_key_check")).first()
             if broken is not None:
                 raise _cannot_open(database, f"a row of {broken[0]!r} without its parent")
@@ -126,10 +136,10 @@ def _migrate_sqlite(database: Database, present: str | None) -> None:
         engine.dispose()
 
 
-def _copy_beside(database: Database, present: str) -> None:
+def _copy_beside(database: Database, present: str, head: str) -> None:
     """Keep the database as it was before the upgrade, once for each revision."""
     path = Path(str(database.url.database))
-    copy = path.with_name(f"{path.name}.before-{HEAD}-from-{present}")
+    copy = path.with_name(f"{path.name}.before-{head}-from-{present}")
     if copy.exists():
         return
     part = path.with_name(f"{copy.name}.part")

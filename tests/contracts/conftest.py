@@ -133,14 +133,24 @@ def clock() -> HeldClock:
     return HeldClock()
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with all tables and no rows, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "studio.db"
+    SqlStore(f"sqlite:///{path}", HeldClock()).close()
+    return path
+
+
 @pytest.fixture(params=["sqlite", "memory", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HeldClock) -> Iterator[RunStore]:
     """An empty store of each kind."""
     if request.param == "memory":
         yield MemoryStore(clock)
         return
-    url = f"sqlite:///{tmp_path / 'studio.db'}"
-    if request.param == "postgres":
+    if request.param == "sqlite":
+        copy = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "studio.db")
+        url = f"sqlite:///{copy}"
+    else:
         url = request.getfixturevalue("migrated_postgres_address")
     opened = SqlStore(url, clock)
     yield opened
