@@ -40,6 +40,7 @@ def player_data(
         "address": address,
         "message": base64.b64encode(message).decode() if message else None,
         "step": step,
+        "ended": run.is_ended,
         "kinds": list(space.cell_kinds),
         "titles": [cell_title(kind, run.config.cells) for kind in space.cell_kinds],
         "layout": layout,

@@ -89,6 +89,7 @@ def curve_data(
         "run": run.uid,
         "address": address,
         "series": series,
+        "ended": run.is_ended,
         "charts": [asdict(chart) for chart in charts],
     }
 

@@ -69,6 +69,7 @@ class Player {
       this.frames.clear()
       this.take(decode(bytes.buffer))
     }
+    if (data.address && !data.ended && this.poller.stopped) this.poll()
     if (data.step !== this.reported && this.reported !== undefined) {
       this.reported = data.step
       this.show(data.step === null ? this.frames.count - 1 : this.frames.indexOf(data.step), data.step === null)

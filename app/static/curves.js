@@ -26,6 +26,7 @@ class Curves {
   constructor(root, data) {
     this.root = root
     this.run = data.run
+    this.data = data
     this.series = new Map()
     this.last = -1
     this.sync = uPlot.sync(`egs-${data.run}`)
@@ -37,16 +38,21 @@ class Curves {
       root.classList.add("ready")
       this.observer.observe(root)
     })
-    if (data.address) {
-      this.poller = new Poller(
-        () => after(data.address, this.last),
-        async (response) => this.take(await response.json()),
-        (state) => { root.dataset.connection = state },
-      )
-    }
+    if (data.address) this.poll()
+  }
+
+  poll() {
+    const { address } = this.data
+    this.poller = new Poller(
+      () => after(address, this.last),
+      async (response) => this.take(await response.json()),
+      (state) => { this.root.dataset.connection = state },
+    )
   }
 
   update(data) {
+    this.data = data
+    if (data.address && !data.ended && this.poller.stopped) this.poll()
     if (data.series) {
       this.series.clear()
       this.take(data.series)

@@ -1,0 +1,194 @@
+"""The pages in a real browser on recorded searches."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from engine.domain.run import RunState
+from tests.e2e.conftest import House, answers
+from tests.e2e.player import Player
+from tests.e2e.seeding import Synthetic, alive, extend_run, seed_run
+
+pytestmark = pytest.mark.e2e
+
+
+def test_running_graph_redraws_without_a_remount(house: House, page: Page):
+    store = house.studio.store
+    alive(store)
+    run = seed_run(store, house.studio.artifacts, count=100, upto=20, state=RunState.RUNNING)
+    search = Synthetic(run.config, house.studio.space(run), count=100)
+    page.goto(f"{house.url}/live?run={run.id}")
+    player = Player(page)
+    player.wait_for("n", "20")
+    player.wait_for("state", "live")
+    player.mark()
+    before = player.drawing()
+    for end in (40, 60, 80):
+        extend_run(store, run, search, end - 20, end)
+        player.wait_for("n", str(end))
+        player.wait_for("step", str(10 * end))
+    assert player.drawing() != before
+    assert player.still_marked()
+
+
+def test_three_thousand_moments_play_scrub_and_obey_keys(house: House, page: Page):
+    store = house.studio.store
+    run = seed_run(store, house.studio.artifacts, count=3000)
+    page.goto(f"{house.url}/live?run={run.id}")
+    player = Player(page)
+    player.wait_for("n", "3000")
+    player.wait_for("range", "10-30000")
+    player.mark()
+
+    player.slider.focus()
+    page.keyboard.press("Home")
+    player.wait_for("step", "10")
+    page.keyboard.press("ArrowRight")
+    player.wait_for("step", "20")
+    page.keyboard.press("ArrowLeft")
+    player.wait_for("step", "10")
+    expect(page).to_have_url(re.compile(r"step=10\b"))
+
+    page.get_by_label("Playing speed").select_option("300")
+    player.slider.focus()
+    page.keyboard.press("Space")
+    player.wait_for("state", "playing")
+    page.wait_for_function(
+        "root => Number(root.dataset.step) > 3000", arg=player.root.element_handle()
+    )
+    page.keyboard.press("Space")
+    player.wait_for("state", "paused")
+
+    strip = page.locator("canvas.strip").first
+    box = strip.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    chosen = int(player.hook("step"))
+    assert abs(chosen - 15_000) < 300
+    expect(page).to_have_url(re.compile(rf"step={chosen}\b"))
+    expect(
+        page.get_by_text(f"At the moment chosen on the timeline: step {chosen:,}")
+    ).to_be_visible()
+
+    player.slider.focus()
+    page.keyboard.press("End")
+    player.wait_for("step", "30000")
+    assert player.still_marked()
+
+
+def test_address_brings_back_the_chosen_moment(house: House, page: Page):
+    run = seed_run(house.studio.store, house.studio.artifacts, count=100)
+    page.goto(f"{house.url}/live?run={run.id}&step=420")
+    player = Player(page)
+    player.wait_for("step", "420")
+    player.wait_for("state", "paused")
+    page.get_by_role("button", name="GO TO LATEST").click()
+    player.wait_for("step", "1000")
+    expect(page).not_to_have_url(re.compile("step="))
+
+
+def test_edge_tells_its_probabilities_on_focus(house: House, page: Page):
+    run = seed_run(house.studio.store, house.studio.artifacts, count=20)
+    page.goto(f"{house.url}/live?run={run.id}")
+    player = Player(page)
+    player.wait_for("n", "20")
+    edge = player.root.locator("[role=button][data-edge='0']").first
+    edge.focus()
+    detail = player.root.get_by_role("tooltip")
+    expect(detail).to_be_visible()
+    expect(detail.locator("li")).to_have_count(8)
+    shares = [int(text.rstrip(" %")) for text in detail.locator("em").all_text_contents()]
+    assert shares == sorted(shares, reverse=True)
+    assert edge.get_attribute("aria-label", timeout=1000)
+
+
+def test_zoom_of_a_curve_survives_new_figures(house: House, page: Page):
+    store = house.studio.store
+    alive(store)
+    run = seed_run(store, house.studio.artifacts, count=100, upto=50, state=RunState.RUNNING)
+    search = Synthetic(run.config, house.studio.space(run), count=100)
+    page.goto(f"{house.url}/live?run={run.id}")
+    curves = page.locator(".curves")
+    expect(curves).to_have_attribute("data-n", "500")
+    card = curves.locator(".card").nth(1)
+    card.scroll_into_view_if_needed()
+    box = card.locator(".u-over").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.2 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], middle, steps=5)
+    page.mouse.up()
+    expect(card).to_have_attribute("data-zoomed", "true")
+    ticks = "card => card.getRootNode().host.isConnected && card.querySelectorAll('canvas').length"
+    assert card.evaluate(ticks) == 1
+    extend_run(store, run, search, 50, 80)
+    expect(curves).to_have_attribute("data-n", "800")
+    expect(card).to_have_attribute("data-zoomed", "true")
+    expect(card.get_by_role("button", name="Reset zoom")).to_be_visible()
+
+
+def test_lost_connection_is_named_and_found_again(house: House, page: Page):
+    store = house.studio.store
+    alive(store)
+    run = seed_run(store, house.studio.artifacts, count=100, upto=10, state=RunState.RUNNING)
+    page.goto(f"{house.url}/live?run={run.id}")
+    player = Player(page)
+    player.wait_for("n", "10")
+    page.route("**/api/runs/**", lambda route: route.abort())
+    player.wait_for("connection", "reconnecting")
+    expect(page.get_by_role("button", name="RECONNECTING")).to_be_visible()
+    page.unroute("**/api/runs/**")
+    player.wait_for("connection", "connected")
+
+
+def test_ended_run_is_no_longer_polled(house: House, page: Page):
+    run = seed_run(house.studio.store, house.studio.artifacts, count=20)
+    page.goto(f"{house.url}/live?run={run.id}")
+    player = Player(page)
+    player.wait_for("connection", "ended")
+    player.wait_for("run", "completed")
+
+
+def test_runs_table_opens_a_run_and_shows_names_as_text(house: House, page: Page):
+    name = "<img src=x onerror=alert(1)> ![x](http://127.0.0.1:9/x.png)"
+    run = seed_run(house.studio.store, house.studio.artifacts, count=20, name=name)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(house.url)
+    row = page.locator(f"tr[data-row='{run.id}']")
+    expect(row.locator("td").first).to_have_text(name)
+    row.focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"/live\?run={run.id}"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+    assert not [url for url in asked if ":9/" in url]
+
+
+def test_api_refuses_without_the_run_s_own_token(house: House, page: Page):
+    one = seed_run(house.studio.store, house.studio.artifacts, count=20, seed=1)
+    other = seed_run(house.studio.store, house.studio.artifacts, count=20, seed=2)
+    with page.expect_request(re.compile("/api/.*/frames")) as caught:
+        page.goto(f"{house.url}/live?run={one.id}")
+    address = caught.value.url
+    assert answers(address)
+    assert not answers(re.sub("token=[^&]*", "token=x", address))
+    assert not answers(address.replace(f"/runs/{one.id}/", f"/runs/{other.id}/"))
+    assert not answers(address.replace("after=-1", "after=abc"))
+
+
+def test_architecture_downloads_what_it_shows(house: House, page: Page):
+    run = seed_run(house.studio.store, house.studio.artifacts, count=40)
+    page.goto(f"{house.url}/architecture?run={run.id}&step=200")
+    genotype = house.studio.derive(run.id, 200)
+    kept = [sum(len(genes) for genes in cell) for cell in genotype.cells.values()]
+    drawing = page.locator(".derived")
+    expect(drawing).to_have_attribute("data-kept", ",".join(map(str, kept)))
+    with page.expect_download() as caught:
+        page.locator(".st-key-download-genotype button").click()
+    document = json.loads(caught.value.path().read_text())
+    assert document["lineage"]["run"] == run.uid
+    assert document["lineage"]["step"] == 200
+    assert [sum(len(node) for node in cell) for cell in document["cells"].values()] == kept
