@@ -56,9 +56,7 @@ def assemble_search(config: SearchConfig, data: ImageData, device: torch.device)
         halved=config.update == "alternating",
         device=device,
     )
-    supernet = task.supernet(
-        space, channels=config.channels, cells=config.cells, stem_stride=config.stem_stride
-    )
+    supernet = _supernet(config, space, task)
     return SearchLoop(
         config,
         space=space,
@@ -74,6 +72,19 @@ def assemble_search(config: SearchConfig, data: ImageData, device: torch.device)
         optimisers=_optimisers(config, supernet),
         make_probe=_probe_maker(config, space),
     )
+
+
+def _supernet(config: SearchConfig, space: SearchSpace, task: ImageClassification) -> Supernet:
+    """A freshly initialised supernet for the task's images, on its device."""
+    return Supernet(
+        space,
+        in_channels=task.in_channels,
+        classes=task.classes,
+        channels=config.channels,
+        cells=config.cells,
+        stem_stride=config.stem_stride,
+        generator=generator(config.seed, "weights"),
+    ).to(task.device)
 
 
 def _optimisers(config: SearchConfig, supernet: Supernet) -> Optimisers:

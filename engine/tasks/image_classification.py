@@ -1,4 +1,4 @@
-"""Image classification: batches, supernet, loss and figures."""
+"""Image classification: batches, loss and figures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +10,6 @@ from torch.nn import functional
 
 from engine.data.images import ImageData, Split
 from engine.domain.errors import DataError
-from engine.domain.space import SearchSpace
-from engine.model.supernet import Supernet
 from engine.tasks.augmentation import Augmentation, Normalise
 from engine.tasks.randomness import generator
 
@@ -94,20 +92,6 @@ class ImageClassification:
     def steps_per_epoch(self) -> int:
         """Whole batches in one pass; the rest is left out, another one each time."""
         return len(self._parts[0]) // self.batch_size
-
-    def supernet(
-        self, space: SearchSpace, *, channels: int, cells: int, stem_stride: int
-    ) -> Supernet:
-        """A freshly initialised supernet for these images, on the device."""
-        return Supernet(
-            space,
-            in_channels=self.in_channels,
-            classes=self.classes,
-            channels=channels,
-            cells=cells,
-            stem_stride=stem_stride,
-            generator=generator(self.seed, "weights"),
-        ).to(self.device)
 
     def weight_batch(self, epoch: int, index: int) -> Batch:
         """The batch of step ``index`` of an epoch, for the weights."""
