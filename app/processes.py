@@ -162,13 +162,15 @@ def check_port(settings: Settings) -> None:
     Raises:
         PortTaken: Then.
     """
-    if not is_port_free(settings):
-        raise PortTaken(
-            asked=f"the address {url_of(settings)}",
-            found="another program there",
-            allowed="a free port",
-            advice="end that program, or set EGS_PORT to another port",
-        )
+    if is_port_free(settings):
+        return
+    ours = is_serving(settings)
+    raise PortTaken(
+        asked=f"the address {url_of(settings)}",
+        found="a studio that is running there already" if ours else "another program there",
+        allowed="a free port",
+        advice="use it, or end it first" if ours else "end it, or set EGS_PORT to another port",
+    )
 
 
 def wait_until_serving(child: Child, *, seconds: float) -> None:

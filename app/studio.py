@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from engine.data.images import DataSummary
-from engine.data.inspection import inspect_images
+from engine.data.inspection import absolute_path, inspect_images, is_path
 from engine.data.table import DATA_SOURCES
 from engine.domain.catalog import Catalog
-from engine.domain.config import SearchConfig
+from engine.domain.config import SearchConfig, make_config
 from engine.domain.cost import Cost, NetworkShape, network_cost
 from engine.domain.derivation import derive
 from engine.domain.errors import DeviceMissing, InvalidConfig, NotFound, WrongState
@@ -447,9 +447,9 @@ def _clean(name: str | None) -> str:
 def _with_absolute_path(config: SearchConfig) -> SearchConfig:
     """The same with data given as a path made absolute; other text as it is."""
     data = config.data
-    if data in DATA_SOURCES or "\0" in data or ":" in data or data.startswith("\\\\"):
+    if data in DATA_SOURCES or not is_path(data):
         return config
-    return config.model_copy(update={"data": str(Path(data).expanduser().resolve())})
+    return make_config({**config.model_dump(), "data": str(absolute_path(data))})
 
 
 def _advice_for(run: Run) -> str:

@@ -4,6 +4,7 @@ No arrays of images are read and nothing is downloaded; neither torch nor
 scikit-learn is imported.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,6 +34,16 @@ def inspect_images(config: SearchConfig, roots: Sequence[Path] = ()) -> DataSumm
     return inspect_npz(config.data, path)
 
 
+def is_path(data: str) -> bool:
+    """Whether text can be a path of this machine, whatever lies there."""
+    return not ("\0" in data or "::" in data or "://" in data or data.startswith("\\\\"))
+
+
+def absolute_path(data: str) -> Path:
+    """The path without ``~``, links and dots, whether or not it exists."""
+    return Path(os.path.realpath(os.path.expanduser(data)))
+
+
 def locate(data: str, roots: Sequence[Path] = ()) -> Path:
     """The real path of data given as a path.
 
@@ -40,14 +51,14 @@ def locate(data: str, roots: Sequence[Path] = ()) -> Path:
         DataError: It is no path, does not exist, lies outside the roots, or
             is neither a folder nor an .npz file.
     """
-    if "\0" in data or "::" in data or "://" in data or data.startswith("\\\\"):
+    if not is_path(data):
         raise refused(
             data,
             "text that is no path of this machine",
             "the path of a folder or an .npz file",
             "copy the data to this machine",
         )
-    path = Path(data).expanduser().resolve()
+    path = absolute_path(data)
     if roots and not any(path.is_relative_to(root.resolve()) for root in roots):
         raise refused(
             data,
@@ -55,14 +66,14 @@ def locate(data: str, roots: Sequence[Path] = ()) -> Path:
             f"a path below {' or '.join(str(root) for root in roots)}",
             "move the data there or start with another EGS_DATA_ROOTS",
         )
-    if not path.exists():
+    if not os.path.exists(path):
         raise refused(
             data,
             "neither a data set of that name nor a file or folder",
             f"one of {', '.join(DATA_SOURCES)}, {NPZ_LAYOUT}, or {FOLDER_LAYOUT}",
             "correct the name or the path",
         )
-    if path.is_file() and path.suffix.lower() != ".npz":
+    if not path.is_dir() and path.suffix.lower() != ".npz":
         raise refused(
             data,
             f"a file that ends in {path.suffix!r}",

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 from PIL import Image
 
 from app import cli
+from app.processes import is_serving
 from app.settings import Settings
 from app.wiring import SystemClock
 from engine.catalog import gather_catalog
@@ -343,16 +345,34 @@ def test_interrupted_waiting_leaves_the_search_alone_and_says_how_to_pause_it(ho
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_up_serves_the_pages_and_an_engine_and_ends_both(home, store, number):
+def test_up_serves_the_pages_and_an_engine_and_ends_both(home, store):
     process = start("up")
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.strip() == f"EGS Studio is at http://127.0.0.1:{os.environ['EGS_PORT']}"
     until(lambda: len(store.nodes()) == 1)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert store.nodes() == []
     with socket.create_server(("127.0.0.1", int(os.environ["EGS_PORT"]))):
         pass
+
+
+@pytest.mark.process
+def test_up_starts_killed_children_again_and_a_second_up_is_refused(home, store, egs):
+    process = start("up")
+    assert process.stdout is not None
+    assert "EGS Studio is at" in process.stdout.readline()
+    until(lambda: len(store.nodes()) == 1)
+    first = store.nodes()[0].process
+    second = egs("up")
+    assert second.code == 2
+    assert "found a studio that is running there already" in second.err
+    for child in psutil.Process(process.pid).children():
+        child.kill()
+    until(lambda: [n.process for n in store.nodes()] not in ([], [first]))
+    until(lambda: is_serving(Settings.from_environment()))
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0

@@ -137,6 +137,19 @@ def test_new_run_on_a_file_is_named_after_it_and_keeps_its_absolute_path(
     assert run.name == "cells 2025-03-01 12:30"
 
 
+def test_path_with_a_colon_is_made_absolute_too(studio, tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / "10:30" / "train" / name).mkdir(parents=True)
+        (tmp_path / "10:30" / "train" / name / "0.png").write_bytes(b"looked at later")
+    monkeypatch.chdir(tmp_path)
+    assert studio.create(SearchConfig(data="10:30")).config.data == str(tmp_path / "10:30")
+
+
+def test_path_that_is_too_long_when_absolute_is_one_sentence(studio):
+    with pytest.raises(InvalidConfig, match="at most 1024 characters"):
+        studio.create(SearchConfig(data="/".join(["x" * 204] * 5)))
+
+
 def test_given_name_is_kept_on_one_line(studio):
     run = studio.create(SearchConfig(), name="  a\nname\x00 with\t<b>marks</b> ", priority=4)
     assert run.name == "a name with <b>marks</b>"

@@ -116,6 +116,17 @@ def test_text_that_is_no_local_path_is_refused(data):
         inspect_images(config(data=data))
 
 
+@pytest.mark.parametrize("data", ["~nobody-of-that-name/x", "x" * 300, "a:b", "a/\n/b"])
+def test_path_that_cannot_exist_is_refused_like_one_that_does_not(data):
+    with pytest.raises(DataError, match="neither a data set of that name"):
+        inspect_images(config(data=data))
+
+
+def test_device_file_is_refused():
+    with pytest.raises(DataError, match="a file that ends in"):
+        inspect_images(config(data="/dev/null"))
+
+
 def test_path_outside_the_allowed_folders_is_refused(npz, tmp_path):
     allowed = tmp_path / "allowed"
     allowed.mkdir()
