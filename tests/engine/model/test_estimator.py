@@ -475,3 +475,21 @@ def test_a_temperature_that_is_not_above_zero_is_refused(tau):
 def test_fewer_than_one_draw_is_refused():
     with pytest.raises(ValueError, match="draws is 0; it must be at least 1"):
         sampler_of(SPACES["darts"], draws=0)
+
+
+@pytest.mark.parametrize(("route", "biased"), [("or", False), ("even", True), ("first", True)])
+def test_when_cold_only_route_or_has_the_true_mean_gradient(route, biased):
+    """The others tend to half of (P(b_k) / p_k + (1 - p_k) ** (M - 1)) dp_k."""
+    draws, rows, p = 3, 100_000, torch.tensor([0.6, 0.3, 0.1], dtype=torch.float64)
+    alpha = p.log().expand(rows, -1).clone()
+    pull = torch.zeros(rows, 3, dtype=torch.float64)
+    pull[:, 0] = 1.0
+    noise = gumbel_noise((draws, rows, 3), random())
+    found = gradient(alpha, noise, route, pull, tau=0.05)
+    miss = 1 - p[0]
+    slope = p[0] * (torch.tensor([1.0, 0.0, 0.0]) - p)
+    true = draws * miss ** (draws - 1) * slope
+    limit = ((1 - miss**draws) / p[0] + miss ** (draws - 1)) / 2 * slope
+    error = 5 * found.std(0) / math.sqrt(rows) + 0.005
+    assert ((found.mean(0) - (limit if biased else true)).abs() <= error).all()
+    assert ((true - limit).abs() > 2 * error)[0]
