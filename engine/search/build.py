@@ -84,6 +84,7 @@ def _supernet(config: SearchConfig, space: SearchSpace, task: ImageClassificatio
         cells=config.cells,
         stem_stride=config.stem_stride,
         generator=generator(config.seed, "weights"),
+        alpha_mean=1.0 if config.normalisation == "relu" else 0.0,
     ).to(task.device)
 
 

@@ -186,3 +186,9 @@ def test_every_kind_of_gradient_searches_in_every_scope(make_loop, gradient, sco
         for rows in last.probabilities.values():
             for edges in loop.space.rows(scope):
                 assert sum(sum(rows[edge]) for edge in edges) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_search_with_relu_probabilities_starts_almost_uniform_with_every_alpha_alive(make_loop):
+    loop = make_loop(normalisation="relu")
+    assert all((alpha > 0).all() for alpha in loop.supernet.alphas.values())
+    assert next(iter(loop)).metrics["entropy"] > 0.9999
