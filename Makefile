@@ -30,7 +30,9 @@ e2e: $(DEV) browser ## Run the browser tests only
 	$(BIN)/pytest tests/e2e
 
 bench: $(DEV) ## Run the measurements in benchmarks/
-	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file; done
+	@set -e; for file in $(wildcard benchmarks/[a-z]*.py); do \
+		echo "== $$file"; $(BIN)/python $$file; \
+	done
 
 clean: ## Remove what was installed and built; runs stay where they are
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \

@@ -38,7 +38,6 @@ def read_published(source: DataSource, cache: Path, report: Report) -> RawImages
 
     dataset = getattr(datasets, source.dataset)
     root = cache / source.dataset.lower()
-    root.mkdir(parents=True, exist_ok=True)
     for file in _published(dataset, root):
         fetch(source.label, file.urls, file.target, file.md5, report)
     options = (

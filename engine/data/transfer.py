@@ -38,7 +38,10 @@ def fetch(label: str, urls: Sequence[str], target: Path, md5: str, report: Repor
     """
     if target.is_file() and _md5(target) == md5:
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_written(label, target.parent, error) from error
     part = target.with_name(target.name + ".part")
     try:
         _fetch_first(label, urls, part, report)
@@ -51,7 +54,8 @@ def fetch(label: str, urls: Sequence[str], target: Path, md5: str, report: Repor
             )
         part.replace(target)
     finally:
-        part.unlink(missing_ok=True)
+        if part.is_file():
+            part.unlink()
 
 
 def _fetch_first(label: str, urls: Sequence[str], part: Path, report: Report) -> None:
@@ -62,7 +66,7 @@ def _fetch_first(label: str, urls: Sequence[str], part: Path, report: Report) ->
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
             last = str(getattr(error, "reason", "") or error or type(error).__name__)
         except OSError as error:
-            raise _not_written(label, part, error) from error
+            raise _not_written(label, part.parent, error) from error
         else:
             return
     raise NoNetwork(
@@ -103,11 +107,11 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _not_written(label: str, part: Path, error: OSError) -> DataError | DiskFull:
+def _not_written(label: str, folder: Path, error: OSError) -> DataError | DiskFull:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull(
             asked=f"to download the data set {label}",
-            found=f"no room in {os.fspath(part.parent)!r}",
+            found=f"no room in {os.fspath(folder)!r}",
             allowed="enough free space for the data set, twice while it is unpacked",
             advice="free some space or set EGS_HOME to another disk",
         )

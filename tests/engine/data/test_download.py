@@ -17,7 +17,7 @@ from engine.data.sources import load_images
 from engine.data.table import DATA_SOURCES
 from engine.data.transfer import fetch
 from engine.domain.config import SearchConfig
-from engine.domain.errors import DataError, NoNetwork
+from engine.domain.errors import DataError, DiskFull, NoNetwork
 
 CONTENT = bytes(range(256)) * 4096
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -118,9 +118,23 @@ def test_content_other_than_published_is_refused_and_removed(site, tmp_path):
 
 def test_folder_that_cannot_hold_the_file_is_told_apart_from_the_network(site, tmp_path):
     (tmp_path / "file.part").mkdir()
-    with pytest.raises((DataError, OSError)) as caught:
+    with pytest.raises(DataError, match="cannot be written") as caught:
         fetch("Some set", [f"{site}/whole"], tmp_path / "file", MD5, lambda _: None)
     assert not isinstance(caught.value, NoNetwork)
+
+
+def test_cache_that_is_no_folder_is_one_sentence(site, tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(DataError, match="cannot be written"):
+        fetch("Some set", [f"{site}/whole"], tmp_path / "cache" / "file", MD5, lambda _: None)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_full_disk_is_told_as_such_and_leaves_nothing(site, tmp_path):
+    (tmp_path / "file.part").symlink_to("/dev/full")
+    with pytest.raises(DiskFull, match="no room in"):
+        fetch("Some set", [f"{site}/whole"], tmp_path / "file", MD5, lambda _: None)
+    assert not (tmp_path / "file").exists()
 
 
 def cifar_members() -> dict[str, bytes]:
