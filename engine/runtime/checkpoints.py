@@ -1,9 +1,10 @@
 """Checkpoints of one run: saved in an order that no kill can break, and found again."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from engine.domain.errors import CheckpointError, NotFound
-from engine.domain.ports import ArtifactStore, Clock, RunStore
+from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import Checkpoint, Run
 from engine.search.checkpoint import load_checkpoint, save_checkpoint
 from engine.search.loop import SearchLoop
@@ -20,11 +21,10 @@ class Checkpoints:
     a newer one.
     """
 
-    def __init__(self, store: RunStore, artifacts: ArtifactStore, run: Run, clock: Clock) -> None:
+    def __init__(self, store: RunStore, artifacts: ArtifactStore, run: Run) -> None:
         self._store = store
         self._artifacts = artifacts
         self._run = run
-        self._clock = clock
         self._folder = f"runs/{run.uid}/checkpoints/"
 
     def save(self, loop: SearchLoop, *, measured: bool) -> Checkpoint:
@@ -50,7 +50,7 @@ class Checkpoints:
             key=key,
             size_bytes=written.size_bytes,
             sha256=written.sha256,
-            created_at=self._clock.now(),
+            created_at=datetime.now(UTC),
             score=progress.score if measured else None,
         )
         self._store.add_checkpoint(self._run.id, self._run.attempt, checkpoint)

@@ -20,10 +20,11 @@ def find_devices(*, cpu_places: int, visible: str | None = None) -> tuple[Device
     """The GPUs of this machine, then its CPU.
 
     Args:
-        cpu_places: How many searches may share the CPU.
+        cpu_places: How many searches may share the CPU; 0 leaves it out.
         visible: What ``CUDA_VISIBLE_DEVICES`` says; None shows every GPU.
     """
-    return (*visible_gpus(find_gpus(), visible), find_cpu(cpu_places))
+    cpu = (find_cpu(cpu_places),) if cpu_places else ()
+    return (*visible_gpus(find_gpus(), visible), *cpu)
 
 
 def find_cpu(places: int) -> Device:

@@ -8,8 +8,8 @@ import torch
 from engine.domain.errors import DiskFull, FailureReason, OutOfMemory, StudioError
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-ALLOCATION_FAILED = "not enough memory: you tried to allocate"
-"""What torch's CPU allocator says; it raises a plain RuntimeError."""
+ALLOCATION_FAILED = "DefaultCPUAllocator"
+"""How torch's CPU allocator signs; it raises a plain RuntimeError."""
 
 
 def explain(error: BaseException) -> tuple[FailureReason, str]:

@@ -110,7 +110,6 @@ class Supervisor:
         self._devices: tuple[Device, ...] = ()
         self._leave = Event()
         self._beaten_at: datetime | None = None
-        self._seen: dict[tuple[int, int], datetime] = {}
         self._stop_seen: dict[tuple[int, int], datetime] = {}
         self._enforced: set[tuple[int, int]] = set()
 
@@ -230,14 +229,9 @@ class Supervisor:
         else:
             self._close_if_silent(run)
 
-    def _first_seen(self, run: Run) -> datetime:
-        """When this engine saw the attempt first; times in the row may be of an earlier one."""
-        return self._seen.setdefault((run.id, run.attempt), self._clock.now())
-
     def _close_if_silent(self, run: Run) -> None:
         """Nobody knows the process: an engine was killed before it noted the handle."""
-        sign = max(run.heartbeat_at or run.created_at, self._first_seen(run))
-        if _age(self._clock.now(), sign) > self._rules.start_seconds:
+        if _age(self._clock.now(), run.heartbeat_at or run.created_at) > self._rules.start_seconds:
             self._close(run)
 
     def _close(self, run: Run) -> None:
@@ -298,8 +292,7 @@ class Supervisor:
             self._force_once(run, "Does not answer to the stop request and is ended by force.")
 
     def _end_if_stuck(self, run: Run) -> None:
-        sign = max(run.progress_at or run.created_at, self._first_seen(run))
-        silence = _age(self._clock.now(), sign)
+        silence = _age(self._clock.now(), run.progress_at or run.created_at)
         if silence > patience_seconds(run, self._rules):
             self._force_once(run, f"No progress for {silence:.0f} s; the process is ended.")
 
@@ -322,7 +315,7 @@ class Supervisor:
         for run in self._running():
             if run.node is None or run.node == self._node:
                 continue
-            signs = (beats.get(run.node), run.heartbeat_at, run.started_at)
+            signs = (beats.get(run.node), run.heartbeat_at)
             if any(sign is not None and _age(now, sign) <= limit for sign in signs):
                 continue
             if self._store.adopt(run.id, from_node=run.node, attempt=run.attempt):

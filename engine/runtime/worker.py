@@ -5,7 +5,6 @@ here, a kill included, the next attempt continues from the last checkpoint
 and computes the same numbers.
 """
 
-import json
 import logging
 import os
 import signal
@@ -23,11 +22,10 @@ import torch
 
 from engine.domain.config import SearchConfig
 from engine.domain.errors import DeviceMissing, FailureReason, Fenced, NotFound
-from engine.domain.ports import ArtifactStore, Clock, RunStore
+from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import EventKind, Request, Run, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
 from engine.runtime.checkpoints import Checkpoints
-from engine.runtime.clock import SystemClock
 from engine.runtime.devices import CPU
 from engine.runtime.failures import explain
 from engine.runtime.recorder import Recorder, StoreLost
@@ -126,7 +124,6 @@ def work(
     attempt: int,
     *,
     cache: Path | None = None,
-    clock: Clock | None = None,
     build: BuildSearch = build_search,
 ) -> int:
     """Run or continue a search until it ends, is asked to leave, or fails.
@@ -140,7 +137,6 @@ def work(
         run_id: The run.
         attempt: The attempt that this process is; another one fences it.
         cache: Folder for downloaded data sets.
-        clock: Time.
         build: Makes the search.
 
     Returns:
@@ -150,9 +146,8 @@ def work(
     if run.attempt != attempt or run.state is not RunState.RUNNING:
         log.warning("run %d: attempt %d is not the present one", run_id, attempt)
         return Exit.FENCED
-    attempt_at = _Attempt(store, artifacts, run, clock or SystemClock(), cache, build)
     try:
-        return attempt_at.run_to_end()
+        return _Attempt(store, artifacts, run, cache, build).run_to_end()
     except Fenced as error:
         log.warning("run %d: %s", run_id, error)
         return Exit.FENCED
@@ -169,7 +164,6 @@ class _Attempt:
         store: RunStore,
         artifacts: ArtifactStore,
         run: Run,
-        clock: Clock,
         cache: Path | None,
         build: BuildSearch,
     ) -> None:
@@ -180,7 +174,7 @@ class _Attempt:
         self._build = build
         self._signals = _Signals()
         self._recorder = Recorder(store, run.id, run.attempt, progress=run.progress)
-        self._checkpoints = Checkpoints(store, artifacts, run, clock)
+        self._checkpoints = Checkpoints(store, artifacts, run)
         self._saved: tuple[int, int] | None = None
         self._saved_at = time.monotonic()
 
@@ -242,7 +236,7 @@ class _Attempt:
             self._artifacts.describe(key)
         except NotFound:
             with self._artifacts.write(key) as file:
-                file.write(json.dumps(loop.data_summary.to_json()).encode())
+                file.write(loop.data_summary.to_json().encode())
 
     def _search(self, loop: SearchLoop) -> Outcome:
         for snapshot in loop.steps():

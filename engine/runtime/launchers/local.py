@@ -35,7 +35,7 @@ class LocalLauncher:
         self._log_folder = log_folder
         self._cpu_places = cpu_places
         self._environment = dict(environment or {})
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._children: list[subprocess.Popen[bytes]] = []
         self._ending: dict[str, Thread] = {}
 
     def capacity(self) -> Capacity:
@@ -65,7 +65,7 @@ class LocalLauncher:
                 env=environment,
                 start_new_session=True,
             )
-        self._children[child.pid] = child
+        self._children.append(child)
         return ProcessIdentity.of(child.pid).to_json()
 
     def probe(self, handle: str) -> ProcessState:
@@ -74,14 +74,12 @@ class LocalLauncher:
             identity = ProcessIdentity.from_json(handle)
         except ValueError:
             return "lost"
-        self._reap(identity.pid)
+        self._reap()
         return "ended" if identity.process() is None else "running"
 
-    def _reap(self, pid: int) -> None:
-        """Take the exit status of an own child, so that it does not stay a zombie."""
-        child = self._children.get(pid)
-        if child is not None and child.poll() is not None:
-            del self._children[pid]
+    def _reap(self) -> None:
+        """Take the exit status of children that ended, so that none stays a zombie."""
+        self._children = [child for child in self._children if child.poll() is None]
 
     def stop(self, handle: str, *, grace_seconds: float) -> None:
         """SIGTERM to the process and all below it; SIGKILL after the grace."""
