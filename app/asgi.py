@@ -101,11 +101,13 @@ def _number(request: Request, name: str, default: int, *, low: int) -> int:
     return value
 
 
-def _answer_studio_error(_request: Request, error: Exception) -> Response:
+def answer_studio_error(_request: Request, error: Exception) -> Response:
+    """A refusal of the studio as JSON."""
     return JSONResponse({"detail": str(error)}, status_code=409)
 
 
-def _answer_http_error(_request: Request, error: Exception) -> Response:
+def answer_http_error(_request: Request, error: Exception) -> Response:
+    """A refusal of a route as JSON."""
     code = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else "server error"
     return JSONResponse({"detail": detail}, status_code=code)
@@ -122,6 +124,6 @@ ROUTES: dict[str, Endpoint] = {
 app = st.App(
     Path(__file__).with_name("main.py"),
     routes=[Route(path, endpoint) for path, endpoint in ROUTES.items()],
-    exception_handlers={StudioError: _answer_studio_error, HTTPException: _answer_http_error},
+    exception_handlers={StudioError: answer_studio_error, HTTPException: answer_http_error},
 )
 api_mounted.set()

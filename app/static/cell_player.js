@@ -164,7 +164,7 @@ class Player {
     const controls = element("div", { class: "controls" }, [this.play, this.badge, this.speed, this.where])
     const note = element("p", {
       class: "note",
-      text: "Each row of a strip is an edge, each column a moment: colour is the winning operation, depth its probability. Marks above show where a winner changed. Space plays, arrows step, Home and End jump.",
+      text: "Each row of a strip is an edge, each column a moment: colour is the winning operation, depth its probability, blank is undecided. Marks above show where a winner changed. Space plays, arrows step, Home and End jump.",
     })
     return element("div", { class: "timeline" }, [controls, this.strips, this.range, note])
   }
@@ -344,17 +344,20 @@ class Player {
     const image = context.createImageData(columns, edges)
     const colours = data.operations.map((operation) => rgb(operation.colour))
     for (let edge = 0; edge < edges; edge += 1) {
-      let before = -1
+      let before = null
       for (let column = 0; column < columns; column += 1) {
         const frame = Math.floor(((column + 0.5) * frames.count) / columns)
-        const [winner, share] = frames.winner(frame, kind, edge)
+        const [best, share, , decided] = frames.winner(frame, kind, edge)
+        const winner = decided ? best : -1
         const at = 4 * (edge * columns + column)
-        const [red, green, blue] = colours[winner]
-        image.data[at] = red
-        image.data[at + 1] = green
-        image.data[at + 2] = blue
-        image.data[at + 3] = 50 + 205 * share
-        if (before >= 0 && winner !== before) changes[column] += 1
+        if (decided) {
+          const [red, green, blue] = colours[winner]
+          image.data[at] = red
+          image.data[at + 1] = green
+          image.data[at + 2] = blue
+          image.data[at + 3] = 50 + 205 * share
+        }
+        if (before !== null && winner !== before) changes[column] += 1
         before = winner
       }
     }
@@ -486,15 +489,14 @@ class CellCard {
   show(frames, position) {
     const { operations, draws } = this.player.data
     for (const edge of this.edges) {
-      const [winner, share, total] = frames.winner(position, this.number, edge.index)
+      const [winner, share, total, decided] = frames.winner(position, this.number, edge.index)
       const operation = operations[winner]
       const probability = share * total
       const kept = 1 - (1 - probability) ** draws
-      const dashed = operation.none
-      edge.line.setAttribute("stroke", operation.colour)
-      edge.line.setAttribute("stroke-width", (1.2 + 5.2 * kept).toFixed(2))
-      edge.line.setAttribute("opacity", (0.3 + 0.6 * kept).toFixed(2))
-      edge.line.classList.toggle("dashed", dashed)
+      edge.line.setAttribute("stroke", decided ? operation.colour : "currentColor")
+      edge.line.setAttribute("stroke-width", (1.2 + 5.2 * (decided ? kept : 0)).toFixed(2))
+      edge.line.setAttribute("opacity", (decided ? 0.3 + 0.6 * kept : 0.25).toFixed(2))
+      edge.line.classList.toggle("dashed", decided && operation.none)
       let x = -BAR_WIDTH / 2
       for (let number = 0; number < operations.length; number += 1) {
         const width = (BAR_WIDTH * frames.probability(position, this.number, edge.index, number)) / total
@@ -503,10 +505,11 @@ class CellCard {
         edge.marks[number].classList.toggle("on", frames.drawn(position, this.number, edge.index, number))
         x += width
       }
-      const text = `${operation.short} ${percent(probability)}`
+      const text = decided ? `${operation.short} ${percent(probability)}` : "undecided"
       if (edge.label.textContent !== text) {
         edge.label.textContent = text
-        edge.node.setAttribute("aria-label", `${edge.place.title}: ${operation.label} ${percent(probability)}`)
+        const words = decided ? `${operation.label} ${percent(probability)}` : "undecided"
+        edge.node.setAttribute("aria-label", `${edge.place.title}: ${words}`)
       }
     }
   }

@@ -86,16 +86,20 @@ export class Frames {
     return ((this.codes[at] >> (operation & 7)) & 1) === 1
   }
 
-  /** [column of the most probable operation, its share of the edge, sum of the edge]. */
+  /** [column of the most probable operation, its share of the edge, sum of the edge, decided].
+   *  Undecided is an edge whose probabilities differ by no more than one unit of the wire. */
   winner(frame, kind, edge) {
     const start = frame * this.width + (kind * this.edges + edge) * this.operations
     let best = 0
+    let least = 255
     let total = 0
     for (let operation = 0; operation < this.operations; operation += 1) {
       const value = this.probabilities[start + operation]
       total += value
+      if (value < least) least = value
       if (value > this.probabilities[start + best]) best = operation
     }
-    return [best, total ? this.probabilities[start + best] / total : 0, Math.max(total, 1) / 255]
+    const most = this.probabilities[start + best]
+    return [best, total ? most / total : 0, Math.max(total, 1) / 255, most - least > 1]
   }
 }

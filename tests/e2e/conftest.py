@@ -124,7 +124,7 @@ def engine(house: House, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         if not run.is_ended:
             house.studio.stop(run.id)
     until(
-        lambda: all(run.is_ended for run in house.studio.runs()), "every search to end", seconds=90
+        lambda: all(run.is_ended for run in house.studio.runs()), "every search to end", seconds=300
     )
     process.terminate()
     process.wait(60)

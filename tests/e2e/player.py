@@ -23,7 +23,7 @@ class Player:
         self.page.wait_for_function(
             "([root, count]) => Number(root.dataset.n) > count",
             arg=[self.root.element_handle(), count],
-            timeout=180_000,
+            timeout=900_000,
         )
         return int(self.hook("n"))
 

@@ -10,7 +10,7 @@ from engine.domain.run import RunState
 from tests.e2e.conftest import House, until
 from tests.e2e.player import Player
 
-pytestmark = [pytest.mark.e2e, pytest.mark.process, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.process, pytest.mark.timeout(3000)]
 
 
 def test_first_button_leads_to_a_genotype_in_hand(house: House, engine, page: Page):
@@ -30,7 +30,7 @@ def test_first_button_leads_to_a_genotype_in_hand(house: House, engine, page: Pa
     assert player.still_marked()
     player.wait_for("state", "live")
 
-    until(lambda: studio.run(1).progress.epoch >= 1, "the first epoch to end", seconds=180)
+    until(lambda: studio.run(1).progress.epoch >= 1, "the first epoch to end", seconds=900)
     player.slider.focus()
     page.keyboard.press("Home")
     first = studio.snapshots(1, limit=1)[0]
@@ -39,7 +39,7 @@ def test_first_button_leads_to_a_genotype_in_hand(house: House, engine, page: Pa
     expect(page).to_have_url(re.compile(rf"step={first.step}\b"))
 
     page.get_by_role("button", name="Pause", exact=True).first.click()
-    until(lambda: studio.run(1).state is RunState.PAUSED, "the search to pause", seconds=120)
+    until(lambda: studio.run(1).state is RunState.PAUSED, "the search to pause", seconds=600)
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     paused_at = studio.run(1).progress.step
 
@@ -49,11 +49,11 @@ def test_first_button_leads_to_a_genotype_in_hand(house: House, engine, page: Pa
     page.get_by_role("button", name="GO TO LATEST").click()
     seen = int(player.hook("n"))
     page.get_by_role("button", name="Resume").click()
-    until(lambda: studio.run(1).progress.step > paused_at, "the search to go on", seconds=180)
+    until(lambda: studio.run(1).progress.step > paused_at, "the search to go on", seconds=900)
     assert player.wait_for_more_than(seen) > seen
 
     page.get_by_role("button", name="Stop", exact=True).click()
-    until(lambda: studio.run(1).state is RunState.STOPPED, "the search to stop", seconds=120)
+    until(lambda: studio.run(1).state is RunState.STOPPED, "the search to stop", seconds=600)
     page.get_by_role("button", name="Architecture", exact=True).click()
     expect(page).to_have_url(re.compile(r"/architecture\?run=1"))
     with page.expect_download() as caught:
