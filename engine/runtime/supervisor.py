@@ -253,10 +253,9 @@ class Supervisor:
         return self._move(run, RunState.QUEUED, why, crashed=True)
 
     def _put_back(self, run: Run, why: str) -> None:
-        if run.request is Request.STOP:
-            self._move(run, RunState.STOPPED, why)
-        else:
-            self._move(run, RunState.QUEUED, why)
+        """As the worker would have done, had it answered."""
+        wishes = {Request.STOP: RunState.STOPPED, Request.PAUSE: RunState.PAUSED}
+        self._move(run, wishes[run.request] if run.request else RunState.QUEUED, why)
 
     def _move(
         self,

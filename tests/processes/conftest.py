@@ -57,10 +57,12 @@ class Studio:
     def create(self, **changes: Any) -> Run:
         return self.store.create(make_config({**DIGITS, **changes}), name="digits")
 
-    def engine(self, *options: str, rules: str = "") -> subprocess.Popen[bytes]:
+    def engine(
+        self, *options: str, rules: str = "", program: str = "tests.processes.start"
+    ) -> subprocess.Popen[bytes]:
         with self.engine_log.open("a") as log:
             engine = subprocess.Popen(
-                [sys.executable, "-m", "tests.processes.start", "engine", *options],
+                [sys.executable, "-m", program, "engine", *options],
                 cwd=ROOT,
                 env={**self.environment, "TEST_RULES": rules},
                 stderr=log,
@@ -165,10 +167,10 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The result of the search of ``DIGITS`` that nobody disturbed."""
+    """The result of the search of ``DIGITS`` by ``egs engine`` that nobody disturbed."""
     studio = Studio(tmp_path_factory.mktemp("undisturbed"))
     run = studio.create()
-    assert studio.engine("--until-idle").wait(PATIENCE_SECONDS) == 0
+    assert studio.engine("--until-idle", program="app.cli").wait(PATIENCE_SECONDS) == 0
     assert studio.store.run(run.id).state is RunState.COMPLETED
     yield studio.result(run)
     studio.close()
