@@ -1,7 +1,7 @@
 """Streamlit parts that two or more pages use."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -58,10 +58,16 @@ def state_badge(run: Run) -> None:
 
 def go_to(page: str, **query: Any) -> NoReturn:
     """Open another page by its address, with query parameters; None leaves one out."""
-    st.switch_page(
-        page_named(page),
-        query_params={key: str(value) for key, value in query.items() if value is not None},
-    )
+    st.switch_page(page_named(page), query_params=_given(query))
+
+
+def link_to(page: str, label: str, icon: str, **query: Any) -> None:
+    """A link to another page, which no refresh of this one can swallow."""
+    st.page_link(page_named(page), label=label, icon=icon, query_params=_given(query))
+
+
+def _given(query: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in query.items() if value is not None}
 
 
 def page_named(page: str) -> Any:
@@ -111,14 +117,12 @@ def refreshing(draw: Callable[[], None], *, every: float | None = None) -> None:
     st.fragment(guarded, run_every=every)()
 
 
-def attempt(action: Callable[[], object]) -> bool:
-    """Do something a person asked for; on refusal show its sentence. True if done."""
+def attempt(action: Callable[[], object]) -> None:
+    """Do something a person asked for; on refusal show its sentence."""
     try:
         action()
     except StudioError as error:
         st.toast(plain(str(error)), icon=":material/error:", duration="long")
-        return False
-    return True
 
 
 def engine_notice(studio: Studio) -> bool:

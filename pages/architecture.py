@@ -10,6 +10,7 @@ from app.studio import Studio
 from app.widgets import (
     figure,
     go_to,
+    link_to,
     plain,
     refreshing,
     run_from_query,
@@ -47,8 +48,7 @@ def render(studio: Studio, feed: Feed) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _choose_run(studio, run)
         step = _choose_step(studio, run)
-        if st.button("Watch it", icon=":material/monitoring:", key="to-live"):
-            go_to("live", run=run.id, step=step)
+        link_to("live", "Watch it", ":material/monitoring:", run=run.id, step=step)
     refreshing(lambda: _page(studio, studio.run(run.id), step, feed))
 
 
@@ -135,8 +135,9 @@ def _figures(studio: Studio, run: Run, genotype: Genotype) -> None:
             f"Step {genotype.lineage['step']:,}, after {genotype.lineage['epoch']} epochs",
             width="content",
         )
-    for column, (label, value) in zip(st.columns(len(values)), values.items(), strict=True):
-        column.metric(label, value, border=True)
+    with st.container(horizontal=True, gap="small"):
+        for label, value in values.items():
+            st.metric(label, value, border=True)
 
 
 def architecture_figures(

@@ -15,6 +15,7 @@ from app.widgets import (
     engine_notice,
     figure,
     go_to,
+    link_to,
     plain,
     refreshing,
     run_from_query,
@@ -91,8 +92,13 @@ def _figures(studio: Studio, run_id: int) -> None:
         state_badge(run)
         st.space("stretch")
         steering(studio, run, key="live")
-        if st.button("Architecture", icon=":material/account_tree:", key="to-architecture"):
-            go_to("architecture", run=run.id, step=st.query_params.get("step"))
+        link_to(
+            "architecture",
+            "Architecture",
+            ":material/account_tree:",
+            run=run.id,
+            step=step_from_query(),
+        )
     _notices(studio, run)
     st.progress(_share(run), text=progress_words(run))
     _metrics(run, studio.snapshot(run_id), latest_epoch(studio, run))

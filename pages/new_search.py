@@ -15,6 +15,7 @@ from engine.domain.presets import PRESETS, preset, preset_config
 from engine.domain.run import Run
 
 OPEN_GROUPS = frozenset({"Task"})
+FIELDS_IN_A_ROW = 3
 GROUP_WORDS = {
     "Task": "What is learnt, and from which images.",
     "Augmentation": "Random changes to training images.",
@@ -95,12 +96,16 @@ def _fields(studio: Studio, start: SearchConfig, preset_name: str) -> dict[str, 
         label = group if not changed or group in OPEN_GROUPS else f"{group} · {changed} preset"
         with st.expander(label, expanded=group in OPEN_GROUPS):
             st.caption(GROUP_WORDS.get(group, ""))
-            columns = st.columns(3)
-            for number, name in enumerate(names):
-                with columns[number % 3]:
-                    values[name] = field_widget(
-                        name, getattr(start, name), key=f"{preset_name}-{name}", choices=choices
-                    )
+            for start_at in range(0, len(names), FIELDS_IN_A_ROW):
+                row = names[start_at : start_at + FIELDS_IN_A_ROW]
+                for column, name in zip(st.columns(FIELDS_IN_A_ROW), row, strict=False):
+                    with column:
+                        values[name] = field_widget(
+                            name,
+                            getattr(start, name),
+                            key=f"{preset_name}-{name}",
+                            choices=choices,
+                        )
     return values
 
 

@@ -126,5 +126,6 @@ def _empty(studio: Studio) -> None:
 
 def _start(studio: Studio) -> None:
     made: list[Run] = []
-    if attempt(lambda: made.append(studio.create(preset_config(FIRST_PRESET)))):
+    attempt(lambda: made.append(studio.create(preset_config(FIRST_PRESET))))
+    if made:
         go_to("live", run=made[0].id)

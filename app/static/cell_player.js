@@ -164,7 +164,7 @@ class Player {
     const controls = element("div", { class: "controls" }, [this.play, this.badge, this.speed, this.where])
     const note = element("p", {
       class: "note",
-      text: "Each row of a strip is an edge, each column a moment: colour is the winning operation, depth its probability, blank is undecided. Marks above show where a winner changed. Space plays, arrows step, Home and End jump.",
+      text: "Each row of a strip is an edge, each column a moment: colour is the winning operation, depth its probability, blank is undecided or never drawn. Marks above show where a winner changed. Space plays, arrows step, Home and End jump.",
     })
     return element("div", { class: "timeline" }, [controls, this.strips, this.range, note])
   }
@@ -282,7 +282,7 @@ class Player {
     this.play.classList.toggle("playing", this.playing)
     this.play.setAttribute("aria-label", this.playing ? "Pause" : "Play")
     if (position >= 0) {
-      const stride = frames.stride > 1 ? `, every ${frames.stride}th shown` : ""
+      const stride = frames.stride > 1 ? `, one in ${frames.stride} shown` : ""
       this.where.textContent = `step ${frames.steps[position].toLocaleString("en")} · epoch ${frames.epochs[position]} of ${this.data.epochs} · moment ${(position + 1).toLocaleString("en")} of ${frames.count.toLocaleString("en")}${stride}`
       this.range.setAttribute("aria-valuetext", `step ${frames.steps[position]}`)
     }
@@ -347,10 +347,10 @@ class Player {
       let before = null
       for (let column = 0; column < columns; column += 1) {
         const frame = Math.floor(((column + 0.5) * frames.count) / columns)
-        const [best, share, , decided] = frames.winner(frame, kind, edge)
-        const winner = decided ? best : -1
+        const [best, share, , standing] = frames.winner(frame, kind, edge)
+        const winner = standing === "decided" ? best : -1
         const at = 4 * (edge * columns + column)
-        if (decided) {
+        if (winner >= 0) {
           const [red, green, blue] = colours[winner]
           image.data[at] = red
           image.data[at + 1] = green
@@ -489,13 +489,15 @@ class CellCard {
   show(frames, position) {
     const { operations, draws } = this.player.data
     for (const edge of this.edges) {
-      const [winner, share, total, decided] = frames.winner(position, this.number, edge.index)
+      const [winner, share, total, standing] = frames.winner(position, this.number, edge.index)
       const operation = operations[winner]
       const probability = share * total
       const kept = 1 - (1 - probability) ** draws
+      const decided = standing === "decided"
       edge.line.setAttribute("stroke", decided ? operation.colour : "currentColor")
       edge.line.setAttribute("stroke-width", (1.2 + 5.2 * (decided ? kept : 0)).toFixed(2))
-      edge.line.setAttribute("opacity", (decided ? 0.3 + 0.6 * kept : 0.25).toFixed(2))
+      edge.line.setAttribute("opacity", (decided ? 0.3 + 0.6 * kept : standing === "lost" ? 0.1 : 0.25).toFixed(2))
+      edge.node.classList.toggle("lost", standing === "lost")
       edge.line.classList.toggle("dashed", decided && operation.none)
       let x = -BAR_WIDTH / 2
       for (let number = 0; number < operations.length; number += 1) {
@@ -505,10 +507,10 @@ class CellCard {
         edge.marks[number].classList.toggle("on", frames.drawn(position, this.number, edge.index, number))
         x += width
       }
-      const text = decided ? `${operation.short} ${percent(probability)}` : "undecided"
+      const text = decided ? `${operation.short} ${percent(probability)}` : standing === "lost" ? "≈ 0%" : "undecided"
       if (edge.label.textContent !== text) {
         edge.label.textContent = text
-        const words = decided ? `${operation.label} ${percent(probability)}` : "undecided"
+        const words = decided ? `${operation.label} ${percent(probability)}` : standing === "lost" ? "hardly ever drawn" : "undecided"
         edge.node.setAttribute("aria-label", `${edge.place.title}: ${words}`)
       }
     }

@@ -86,8 +86,9 @@ export class Frames {
     return ((this.codes[at] >> (operation & 7)) & 1) === 1
   }
 
-  /** [column of the most probable operation, its share of the edge, sum of the edge, decided].
-   *  Undecided is an edge whose probabilities differ by no more than one unit of the wire. */
+  /** [column of the most probable operation, its share of the edge, sum of the edge, standing].
+   *  An edge is "lost" when its operations hold less than one unit of the wire each, and
+   *  "undecided" when they differ by no more than one unit; otherwise "decided". */
   winner(frame, kind, edge) {
     const start = frame * this.width + (kind * this.edges + edge) * this.operations
     let best = 0
@@ -100,6 +101,7 @@ export class Frames {
       if (value > this.probabilities[start + best]) best = operation
     }
     const most = this.probabilities[start + best]
-    return [best, total ? most / total : 0, Math.max(total, 1) / 255, most - least > 1]
+    const standing = total < this.operations ? "lost" : most - least <= 1 ? "undecided" : "decided"
+    return [best, total ? most / total : 0, Math.max(total, 1) / 255, standing]
   }
 }

@@ -54,7 +54,7 @@ def test_first_button_leads_to_a_genotype_in_hand(house: House, engine, page: Pa
 
     page.get_by_role("button", name="Stop", exact=True).click()
     until(lambda: studio.run(1).state is RunState.STOPPED, "the search to stop", seconds=600)
-    page.get_by_role("button", name="Architecture", exact=True).click()
+    page.get_by_test_id("stMain").get_by_role("link", name="Architecture").click()
     expect(page).to_have_url(re.compile(r"/architecture\?run=1"))
     with page.expect_download() as caught:
         page.locator(".st-key-download-genotype button").click()

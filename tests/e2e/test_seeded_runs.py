@@ -2,12 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from engine.domain.run import RunState
-from tests.e2e.conftest import House, answers
+from tests.e2e.conftest import House, answers, free_port, until
 from tests.e2e.player import Player
 from tests.e2e.seeding import Synthetic, alive, extend_run, seed_run
 
@@ -192,3 +195,26 @@ def test_architecture_downloads_what_it_shows(house: House, page: Page):
     assert document["lineage"]["run"] == run.uid
     assert document["lineage"]["step"] == 200
     assert [sum(len(node) for node in cell) for cell in document["cells"].values()] == kept
+
+
+def test_plain_streamlit_run_feeds_the_player_without_the_api(house: House, page: Page, tmp_path):
+    run = seed_run(house.studio.store, house.studio.artifacts, count=900)
+    port = free_port()
+    main = Path(__file__).parents[2] / "app" / "main.py"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(main), "--server.port", str(port)],
+        env=house.environment,
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"), "streamlit to answer")
+        page.goto(f"http://127.0.0.1:{port}/live?run={run.id}")
+        player = Player(page)
+        player.wait_for("n", "300")
+        player.wait_for("step", "8980")
+        player.wait_for("run", "completed")
+    finally:
+        process.terminate()
+        process.wait(20)
