@@ -240,7 +240,7 @@ class Supervisor:
             self._move(run, RunState.STOPPED, "Stopped by force; the last checkpoint remains.")
             return
         printed = self._launcher.logs(run.id, run.attempt)[-TAIL_CHARACTERS:].strip()
-        if self._note_crash(run, f"The process ended unexpectedly: {last_line(printed)}"):
+        if self._note_crash(run, f"The process ended unexpectedly; {last_words(printed)}"):
             self._store.note(run.id, EventKind.ERROR, printed or "The process printed nothing.")
 
     def _note_crash(self, run: Run, why: str) -> bool:
@@ -390,10 +390,10 @@ def is_dead_here(process: str) -> bool:
     return identity.boot == boot_id() and identity.process() is None
 
 
-def last_line(printed: str) -> str:
-    """The last line of a log as the end of a sentence."""
+def last_words(printed: str) -> str:
+    """How a process's log ends, as the end of a sentence."""
     lines = printed.strip().splitlines()
-    return lines[-1].strip() if lines else "it printed nothing."
+    return f"its log ends with: {lines[-1].strip()}" if lines else "it printed nothing."
 
 
 def versions() -> dict[str, str]:

@@ -6,7 +6,7 @@ from engine.domain.errors import EngineAlreadyRunning, FailureReason
 from engine.domain.ports import Node
 from engine.domain.run import Progress, Request, Run, RunState
 from engine.runtime.identity import ProcessIdentity
-from engine.runtime.supervisor import Rules, last_line, patience_seconds
+from engine.runtime.supervisor import Rules, last_words, patience_seconds
 from tests.engine.runtime.conftest import Machine
 
 pytestmark = pytest.mark.process
@@ -226,5 +226,5 @@ def test_patience_is_ten_usual_steps_and_at_least_ten_minutes(machine: Machine) 
 
 
 def test_the_last_line_of_a_log_ends_a_sentence() -> None:
-    assert last_line("one\ntwo \n\n") == "two"
-    assert last_line("") == "it printed nothing."
+    assert last_words("one\ntwo \n\n") == "its log ends with: two"
+    assert last_words("") == "it printed nothing."
