@@ -17,7 +17,6 @@ from app.widgets import (
     state_badge,
     step_from_query,
 )
-from engine.domain.catalog import Card
 from engine.domain.cost import Cost
 from engine.domain.derivation import DerivationRule
 from engine.domain.errors import NotFound
@@ -108,7 +107,7 @@ def _page(studio: Studio, run: Run, step: int | None, feed: Feed) -> None:
             st.caption(f"Node {node} of the {kind} cell keeps no operation, so it is zero.")
     if genotype.rule is not None:
         st.caption(rule_words(genotype.rule))
-    _downloads(studio, run, genotype, catalog.exporters, feed)
+    _downloads(studio, run, genotype, step, feed)
     st.subheader("Genotype", anchor=False)
     st.caption("In the notation of DARTS: (operation, source), sources 0 and 1 are the inputs.")
     st.code(to_darts(genotype), language="python", wrap_lines=True)
@@ -163,16 +162,18 @@ def _cost(studio: Studio, run: Run, genotype: Genotype) -> Cost | None:
 
 
 def _downloads(
-    studio: Studio, run: Run, genotype: Genotype, exporters: tuple[Card, ...], feed: Feed
+    studio: Studio, run: Run, genotype: Genotype, chosen: int | None, feed: Feed
 ) -> None:
     st.subheader("Take it home", anchor=False)
+    catalog = studio.catalog()
+    exporters = catalog.exporters if catalog else ()
     step = int(genotype.lineage["step"])
     for column, card in zip(st.columns(len(exporters) or 1), exporters, strict=False):
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{plain(card.label)}**")
             st.caption(plain(card.description))
             if card.name == "checkpoint":
-                _checkpoint_link(studio, run, step, feed)
+                _checkpoint_link(studio, run, chosen, feed)
             else:
                 _download(studio, run, card.name, step)
 
@@ -201,9 +202,11 @@ def _content(studio: Studio, run_id: int, name: str, step: int) -> Callable[[], 
     return content
 
 
-def _checkpoint_link(studio: Studio, run: Run, step: int, feed: Feed) -> None:
-    """The latest checkpoint up to the moment: streamed by the API where there is one."""
-    known = [found for found in studio.checkpoints(run.id) if found.step <= step]
+def _checkpoint_link(studio: Studio, run: Run, chosen: int | None, feed: Feed) -> None:
+    """The latest checkpoint up to the chosen moment, streamed by the API where there is one."""
+    known = [
+        found for found in studio.checkpoints(run.id) if chosen is None or found.step <= chosen
+    ]
     if not known:
         st.caption("Only the latest checkpoints and the best one are kept; none is that old.")
         return

@@ -79,3 +79,11 @@ def test_moments_list_epochs_latest_first_and_the_chosen_step(studio: Studio):
 def test_rule_is_told_in_words():
     assert "for each node" in rule_words(DerivationRule("map", 4, "node", True))
     assert "counts as one" not in rule_words(DerivationRule("map", 4, "edge", True))
+
+
+def test_moment_before_every_kept_checkpoint_says_so(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=20, snapshot_interval=5)
+    test = page("architecture", run=run.id, step=5)
+    assert not test.exception
+    assert "none is that old" in words(test)
+    assert "download-checkpoint" not in {button.key for button in test.get("download_button")}
