@@ -130,7 +130,7 @@ class SearchConfig(BaseModel):
         le=64,
     )
     channels: int = _field(
-        16, "Channels", "Channels C of the first cell.", group="Network", ge=2, le=512
+        16, "Channels", "Channels C of the first cell.", group="Network", ge=4, le=512
     )
     stem_stride: Annotated[Literal[1, 2, 4], BeforeValidator(_whole_number)] = _field(
         1,

@@ -86,16 +86,12 @@ class _CodedSum(torch.autograd.Function):
 
 
 def _code_gradient(ctx: Any, delta: Tensor) -> Tensor:
+    """<delta, o_k(x)> for each item; by `sum`, since `dot` depends on where a tensor lies."""
     gradient = torch.zeros_like(ctx.code)
     for position, value in zip(ctx.positions, ctx.saved_tensors, strict=True):
-        gradient[position] = inner_product(delta, value)
+        gradient[position] = torch.sum(delta * value)
     with torch.no_grad():
         for item in ctx.undrawn:
             value = item.operation(item.source)
-            gradient[item.position] = item.weight * inner_product(delta[: len(value)], value)
+            gradient[item.position] = item.weight * torch.sum(delta[: len(value)] * value)
     return gradient
-
-
-def inner_product(one: Float[Tensor, "b C h w"], other: Float[Tensor, "b C h w"]) -> Tensor:
-    """<one, other> without a tensor for the products."""
-    return torch.dot(one.reshape(-1), other.reshape(-1))
