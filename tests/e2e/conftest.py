@@ -47,9 +47,9 @@ class House:
     process: subprocess.Popen[bytes]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium from this machine."""
+    """Chromium from this machine; its event loop ends before other tests want one."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
         if os.environ.get("CI") == "true":
