@@ -46,7 +46,7 @@ PRESETS: tuple[Preset, ...] = (
             "gradient": "probed",
             "probe": "steps",
             "probe_fraction": 0.25,
-            "epochs": 8,
+            "epochs": 4,
             "train_limit": 28_000,
             "validation_fraction": 0.1,
             "flip": True,
