@@ -12,6 +12,8 @@ const BAR_WIDTH = 68
 const BAR_HEIGHT = 8
 const STRIP_ROW = 5
 const SPEEDS = [5, 15, 30, 60, 120, 300]
+const RESEND_MS = 1500
+const RESENDS = 5
 const calm = matchMedia("(prefers-reduced-motion: reduce)")
 const players = new WeakMap()
 
@@ -40,6 +42,8 @@ class Player {
     this.position = -1
     this.live = data.step === null || data.step === undefined
     this.wanted = this.live ? null : data.step
+    this.known = data.step
+    this.awaited = null
     this.playing = false
     this.connection = data.address ? "connecting" : "connected"
     this.status = { state: "", lively: false, ended: false }
@@ -55,6 +59,7 @@ class Player {
 
   close() {
     this.poller?.stop()
+    clearTimeout(this.resending)
     this.observer.disconnect()
     cancelAnimationFrame(this.animation)
     calm.removeEventListener("change", this.onTheme)
@@ -70,10 +75,7 @@ class Player {
       this.take(decode(bytes.buffer))
     }
     if (data.address && !data.ended && this.poller.stopped) this.poll()
-    if (data.step !== this.reported && this.reported !== undefined) {
-      this.reported = data.step
-      this.show(data.step === null ? this.frames.count - 1 : this.frames.indexOf(data.step), data.step === null)
-    }
+    this.hear(data.step)
     this.drawStrips()
   }
 
@@ -270,7 +272,28 @@ class Player {
     const step = this.live ? null : this.frames.steps[this.position]
     if (step === this.reported || this.position < 0) return
     this.reported = step
-    this.setStateValue?.("step", step)
+    if (!this.awaited) this.send(RESENDS)
+  }
+
+  /** Says the latest choice and waits for its echo; one at a time, since a choice that is sent
+   *  before the address has followed the last one would travel with an outdated address. */
+  send(resends) {
+    this.awaited = { step: this.reported }
+    this.setStateValue?.("step", this.reported)
+    this.resending = setTimeout(() => (resends > 0 ? this.send(resends - 1) : (this.awaited = null)), RESEND_MS)
+  }
+
+  /** What Python says: the echo of an own choice, or a wish of its own. */
+  hear(step) {
+    if (this.awaited && step === this.awaited.step) {
+      clearTimeout(this.resending)
+      this.awaited = null
+      if (this.reported !== step) this.send(RESENDS)
+    } else if (!this.awaited && step !== this.known) {
+      this.reported = step
+      this.show(step === null ? this.frames.count - 1 : this.frames.indexOf(step), step === null)
+    }
+    this.known = step
   }
 
   describe() {

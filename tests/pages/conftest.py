@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from app.frontend import open_frontend
+from app.frontend import api_mounted, open_frontend
 from app.settings import Settings
 from app.studio import Studio
 
@@ -17,12 +17,16 @@ OpenPage = Callable[..., AppTest]
 
 @pytest.fixture
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    """The studio of an empty home."""
+    """The studio of an empty home, in a process without the API as AppTest's is."""
     monkeypatch.setenv("EGS_HOME", str(tmp_path / "home"))
     for name in ("EGS_DATABASE_URL", "EGS_ARTIFACTS", "EGS_DATA_ROOTS"):
         monkeypatch.delenv(name, raising=False)
+    mounted = api_mounted.is_set()
+    api_mounted.clear()
     yield open_frontend(Settings.from_environment()).studio
     open_frontend.cache_clear()
+    if mounted:
+        api_mounted.set()
 
 
 @pytest.fixture
