@@ -22,7 +22,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "digits",
         "Handwritten digits",
-        "1,797 real 8x8 digits from scikit-learn; ends within three minutes on two CPU cores.",
+        "1,797 real 8x8 digits from scikit-learn; ends within three minutes on a CPU.",
         {
             "data": "digits",
             "cells": 4,
@@ -30,13 +30,13 @@ PRESETS: tuple[Preset, ...] = (
             "draws": 4,
             "epochs": 20,
             "alpha_learning_rate": 0.05,
-            "temperature_start": 5.0,
+            "cpu_threads": 1,
         },
     ),
     Preset(
         "cifar10-cpu",
         "CIFAR-10 on a CPU",
-        "A small network on a part of CIFAR-10; ends within twenty minutes on two CPU cores.",
+        "A small network on a part of CIFAR-10; ends within twenty minutes on one CPU core.",
         {
             "data": "cifar10",
             "stem_stride": 2,
@@ -52,6 +52,7 @@ PRESETS: tuple[Preset, ...] = (
             "flip": True,
             "learning_rate": 0.05,
             "alpha_learning_rate": 0.03,
+            "cpu_threads": 1,
         },
     ),
     Preset(
