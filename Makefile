@@ -31,7 +31,7 @@ e2e: $(DEV) browser ## Run the browser tests only
 
 bench: $(DEV) ## Run the measurements in benchmarks/
 	@set -e; for file in $(wildcard benchmarks/[a-z]*.py); do \
-		echo "== $$file"; $(BIN)/python $$file; \
+		echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file; \
 	done
 
 clean: ## Remove what was installed and built; runs stay where they are

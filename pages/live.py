@@ -30,7 +30,10 @@ from engine.domain.snapshot import Snapshot, SnapshotKind
 from pages.runs import data_name
 
 FIGURES_SECONDS = 1.0
-HEATMAP_SECONDS = 4.0
+HEATMAP_SECONDS = 20.0
+"""A plotly chart is drawn anew at each refresh, which holds up everything else in the tab."""
+
+LOG_SECONDS = 4.0
 FRAMES_WITHOUT_API = 400
 LOG_LINES = 200
 
@@ -69,7 +72,7 @@ def render(studio: Studio, feed: Feed) -> None:
         every=None if feed.mounted or not lively else 2 * FIGURES_SECONDS,
     )
     st.subheader("Event log", anchor=False)
-    refreshing(lambda: _log(studio, run.id), every=HEATMAP_SECONDS if lively else None)
+    refreshing(lambda: _log(studio, run.id), every=LOG_SECONDS if lively else None)
 
 
 def _no_run() -> None:

@@ -1,6 +1,6 @@
 // Polling of a run: fetch what is new, rest while the tab is hidden, end with the run.
 
-const LIVELY_MS = 450
+const LIVELY_MS = 300
 const RESTING_MS = 3000
 const LONGEST_WAIT_MS = 10000
 
