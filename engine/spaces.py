@@ -20,4 +20,13 @@ SPACES: dict[str, SearchSpace] = {
             "dil_conv_5x5",
         ),
     ),
+    "rnn": SearchSpace(
+        name="rnn",
+        label="Recurrent cell (DARTS)",
+        cell_kinds=("recurrent",),
+        inputs=1,
+        nodes=8,
+        operations=("none", "tanh", "relu", "sigmoid", "identity"),
+        output="mean",
+    ),
 }

@@ -111,4 +111,20 @@ OPERATIONS: dict[str, Operation] = _table(
         ),
         build=lambda channels, stride, style: DilatedConvolution(channels, 5, stride, style),
     ),
+    Operation(
+        OperationCard("tanh", "Hyperbolic tangent", "tanh", "activation"),
+        build=lambda *_: nn.Tanh(),
+    ),
+    Operation(
+        OperationCard("relu", "Rectified linear unit", "relu", "activation"),
+        build=lambda *_: nn.ReLU(),
+    ),
+    Operation(
+        OperationCard("sigmoid", "Logistic sigmoid", "sigmoid", "activation"),
+        build=lambda *_: nn.Sigmoid(),
+    ),
+    Operation(
+        OperationCard("identity", "Identity", "identity", "activation"),
+        build=lambda *_: nn.Identity(),
+    ),
 )
