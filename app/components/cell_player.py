@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.components.loading import StaticComponent
-from app.figures.layout import cell_layout
 from app.figures.palette import operation_colours
 from engine.domain.catalog import Catalog
 from engine.domain.run import Run
 from engine.domain.space import SearchSpace
+from engine.export.layout import cell_layout
 
 _player = StaticComponent("egs_cell_player", "cell_player.js")
 

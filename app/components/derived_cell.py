@@ -5,11 +5,11 @@ from typing import Any
 
 from app.components.cell_player import cell_title
 from app.components.loading import StaticComponent
-from app.figures.layout import cell_layout
 from app.figures.palette import operation_colours
 from engine.domain.catalog import Catalog
 from engine.domain.genotype import Genotype, to_masks
 from engine.domain.snapshot import operations_in
+from engine.export.layout import cell_layout
 
 _cells = StaticComponent("egs_derived_cell", "derived_cell.js")
 

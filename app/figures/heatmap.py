@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from app.figures.layout import edge_titles
 from app.figures.palette import SEQUENTIAL, SEQUENTIAL_DARK
 from engine.domain.catalog import Catalog
 from engine.domain.snapshot import Rows, Snapshot, operations_in
 from engine.domain.space import Scope, SearchSpace
+from engine.export.layout import edge_titles
 
 ROW_PIXELS, FRAME_PIXELS = 25, 150
 

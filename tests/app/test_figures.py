@@ -5,7 +5,6 @@ import math
 import pytest
 
 from app.figures.heatmap import edge_heatmap, edge_heatmaps, plain_edge
-from app.figures.layout import cell_graph, cell_layout, edge_titles
 from app.figures.palette import (
     CURVE_COLOURS,
     OPERATION_COLOURS,
@@ -16,6 +15,7 @@ from app.figures.palette import (
 from engine.domain.catalog import Catalog, OperationCard
 from engine.domain.snapshot import Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
+from engine.export.layout import cell_graph, cell_layout, edge_titles
 from engine.spaces import SPACES
 
 SPACE = SPACES["darts"]
