@@ -7,6 +7,13 @@ NPZ_LAYOUT = (
     "integers [N], optionally val_* and test_*"
 )
 FOLDER_LAYOUT = "a folder with train/<class>/ images, optionally val/ and test/ like it"
+TEXT_LAYOUT = (
+    "a folder with train.txt, valid.txt and test.txt, or one .txt file, which is cut into "
+    "three by position"
+)
+SCENE_LAYOUT = (
+    "a folder with classes.txt, train/images/ and train/masks/, optionally val/ and test/ like it"
+)
 
 
 def refused(source: str, found: str, allowed: str, advice: str) -> DataError:

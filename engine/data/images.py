@@ -1,18 +1,27 @@
-"""Images with labels as arrays, and what can be said about them without arrays.
+"""Images with labels as arrays.
 
 Sizes: N images of H x W pixels with C channels (1 grey, 3 colour).
 """
 
 import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain.errors import DataError
+from engine.data.summaries import DataSummary
+
+__all__ = [
+    "DataSummary",
+    "ImageData",
+    "Images",
+    "Labels",
+    "RawImages",
+    "Report",
+    "Split",
+    "digest_of",
+]
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -47,61 +56,6 @@ class RawImages:
     test: Split | None
     class_names: tuple[str, ...]
     skipped: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class DataSummary:
-    """What is known of a data set without its arrays.
-
-    Attributes:
-        source: The data as the configuration names it.
-        in_channels: 1 for grey, 3 for colour.
-        classes: Number of classes.
-        height: In pixels; 0 while nobody has looked.
-        width: In pixels; 0 while nobody has looked.
-        train: Training images.
-        validation: Validation images; when inspecting, 0 means that they will
-            be split off from the training images.
-        test: Test images; when inspecting, 0 means the same.
-        class_names: In the order of the labels; empty where not known yet.
-        digest: SHA-256 of all arrays in hexadecimal; empty when not loaded.
-        skipped: One line for each image that could not be read.
-    """
-
-    source: str
-    in_channels: int
-    classes: int
-    height: int
-    width: int
-    train: int
-    validation: int = 0
-    test: int = 0
-    class_names: tuple[str, ...] = ()
-    digest: str = ""
-    skipped: tuple[str, ...] = ()
-
-    def to_json(self) -> str:
-        """One JSON object with a key for each attribute."""
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "DataSummary":
-        """Read what :meth:`to_json` wrote.
-
-        Raises:
-            DataError: The text is something else.
-        """
-        try:
-            values: dict[str, Any] = json.loads(text)
-            tuples = {key: tuple(values[key]) for key in ("class_names", "skipped")}
-            return cls(**{**values, **tuples})
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(
-                asked="the summary of a data set",
-                found=f"text that is none ({error})",
-                allowed="the JSON that the engine writes",
-                advice="start the run again",
-            ) from None
 
 
 @dataclass(frozen=True, eq=False)
