@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.domain.derivation import (
-    DerivationRule,
-    derive,
-    most_probable_set,
-    set_probability,
-)
+from engine.domain.chances import set_probability
+from engine.domain.derivation import DerivationRule, derive
 from engine.domain.genotype import from_masks
+from engine.domain.rules import most_probable_set
 from engine.spaces import SPACES
 
 P = (0.4, 0.3, 0.15, 0.1, 0.05)
