@@ -1,35 +1,24 @@
-"""Rows to values and back: the only place that knows how values are packed.
+"""Rows to values and back: runs, their log and checkpoints, jobs, machines, the catalogue.
 
-Probabilities [kinds, E, K] are little-endian, row-major: for a step in units of
-1/65535 as 16 bits (error at most 7.7e-6), for an epoch's end as float32. Codes
-are bit masks of ceil(K / 8) little-endian bytes an edge. Metrics are pairs of a
-16-bit series number and a 64-bit float. The :class:`Layout`, kept once a run,
-says the cell kinds and sizes, so that nothing else is needed to read them.
+How snapshots are packed is told in :mod:`storage.packing`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import RowMapping
 
 from engine.domain.catalog import Card, Catalog, Layer, OperationCard
-from engine.domain.config import SearchConfig
+from engine.domain.config import AnyConfig, SearchConfig, TrainingConfig, parse_config
 from engine.domain.errors import FailureReason
+from engine.domain.jobs import Job, JobState, canonical, question_digest
 from engine.domain.ports import Device, Node
 from engine.domain.run import Checkpoint, EventKind, Progress, Request, Run, RunEvent, RunState
-from engine.domain.snapshot import Frames, Masks, Rows, Series, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
-from storage.tables import EPOCH_ENCODING
-
-STEP_ENCODING = 0
-UNIT = 65535
-METRIC = np.dtype([("series", "<u2"), ("value", "<f8")])
 
 Row = Mapping[str, Any] | RowMapping
 """The columns of one row by name."""
@@ -64,6 +53,7 @@ def run_columns(run: Run) -> dict[str, Any]:
     """All columns of a run but its number."""
     return {
         "uid": run.uid,
+        "purpose": run.config.purpose,
         "name": run.name,
         "state": run.state.value,
         "request": word(run.request),
@@ -116,15 +106,13 @@ def progress_at(row: Row, saved: Checkpoint, seconds: float) -> Progress:
 
 
 def run_of(row: Row) -> Run:
-    """The run in a row; settings that this version does not know are left out."""
-    settings = json.loads(row["config"])
-    known = {name: settings[name] for name in SearchConfig.model_fields if name in settings}
+    """The run in a row."""
     return Run(
         id=row["id"],
         uid=row["uid"],
         name=row["name"],
         state=RunState(row["state"]),
-        config=SearchConfig.model_validate(known),
+        config=config_of(row["purpose"], row["config"]),
         created_at=instant(row["created_us"]),
         request=None if row["request"] is None else Request(row["request"]),
         priority=row["priority"],
@@ -151,6 +139,13 @@ def run_of(row: Row) -> Run:
         failure=None if row["failure"] is None else FailureReason(row["failure"]),
         error=row["error"],
     )
+
+
+def config_of(purpose: str, text: str) -> AnyConfig:
+    """The configuration in a JSON text; settings that this version does not know are left out."""
+    settings = json.loads(text)
+    known = (TrainingConfig if purpose == "training" else SearchConfig).model_fields
+    return parse_config(purpose, {name: settings[name] for name in known if name in settings})
 
 
 def event_columns(run_id: int, event: RunEvent) -> dict[str, Any]:
@@ -203,6 +198,67 @@ def checkpoint_of(row: Row) -> Checkpoint:
         sha256=row["sha256"],
         created_at=instant(row["created_us"]),
         score=row["score"],
+    )
+
+
+# Jobs ---------------------------------------------------------------------------------------
+
+
+def asked_columns(
+    run_id: int, kind: str, arguments: Mapping[str, Any], at: datetime
+) -> dict[str, Any]:
+    """All columns of a new job but its number.
+
+    Raises:
+        InvalidConfig: The arguments have no JSON form.
+    """
+    return {
+        "run_id": run_id,
+        "kind": kind,
+        "arguments": canonical(arguments),
+        "digest": question_digest(kind, arguments),
+        "state": JobState.WAITING.value,
+        "attempt": 0,
+        "crashes": 0,
+        "created_us": micros(at),
+    }
+
+
+def answer_columns(result: Mapping[str, Any] | None, error: str | None) -> dict[str, Any]:
+    """The columns that a finished job's process writes.
+
+    Raises:
+        ValueError: Not exactly one of answer and error is given.
+        InvalidConfig: The answer has no JSON form.
+    """
+    if (result is None) == (error is None):
+        raise ValueError("a finished job has either a result or an error")
+    state = JobState.FAILED if result is None else JobState.DONE
+    return {
+        "state": state.value,
+        "result": None if result is None else canonical(result),
+        "error": error,
+        "handle": None,
+    }
+
+
+def job_of(row: Row) -> Job:
+    """The job in a row."""
+    return Job(
+        id=row["id"],
+        run_id=row["run_id"],
+        kind=row["kind"],
+        arguments=json.loads(row["arguments"]),
+        state=JobState(row["state"]),
+        created_at=instant(row["created_us"]),
+        attempt=row["attempt"],
+        crashes=row["crashes"],
+        node=row["node"],
+        handle=row["handle"],
+        started_at=_maybe_instant(row["started_us"]),
+        ended_at=_maybe_instant(row["ended_us"]),
+        result=None if row["result"] is None else json.loads(row["result"]),
+        error=row["error"],
     )
 
 
@@ -270,195 +326,3 @@ def _space_of(space: dict[str, Any]) -> SearchSpace:
             "operations": tuple(space["operations"]),
         }
     )
-
-
-# Snapshots ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which cell kinds, in which order, and how many edges E and operations K."""
-
-    cell_kinds: tuple[str, ...]
-    edges: int
-    operations: int
-
-    @property
-    def numbers(self) -> int:
-        """Probabilities in one snapshot."""
-        return len(self.cell_kinds) * self.edges * self.operations
-
-    @property
-    def mask_bytes(self) -> int:
-        """Bytes of one edge's mask."""
-        return -(-self.operations // 8)
-
-
-def layout_of_snapshot(snapshot: Snapshot) -> Layout:
-    """The sizes that a snapshot has."""
-    rows = next(iter(snapshot.probabilities.values()))
-    return Layout(tuple(snapshot.probabilities), len(rows), len(rows[0]))
-
-
-def layout_columns(run_id: int, layout: Layout) -> dict[str, Any]:
-    """All columns of a run's layout."""
-    return {
-        "run_id": run_id,
-        "cell_kinds": json.dumps(layout.cell_kinds),
-        "edges": layout.edges,
-        "operations": layout.operations,
-    }
-
-
-def layout_of(row: Row) -> Layout:
-    """The layout in a row."""
-    return Layout(tuple(json.loads(row["cell_kinds"])), row["edges"], row["operations"])
-
-
-def snapshot_columns(
-    snapshot: Snapshot, layout: Layout, series_ids: Mapping[str, int]
-) -> dict[str, Any]:
-    """All columns of a snapshot but its run and ``seq``.
-
-    Args:
-        snapshot: The value to pack.
-        layout: The layout of its run.
-        series_ids: The run's number of each metric, below 65536.
-
-    Raises:
-        ValueError: The snapshot has another layout, or a probability is not a number.
-    """
-    is_epoch = snapshot.kind is SnapshotKind.EPOCH
-    return {
-        "step": snapshot.step,
-        "epoch": snapshot.epoch,
-        "enc": EPOCH_ENCODING if is_epoch else STEP_ENCODING,
-        "temperature": snapshot.temperature,
-        "seconds": snapshot.seconds,
-        "probabilities": _pack_probabilities(snapshot, layout, exact=is_epoch),
-        "codes": _pack_masks(snapshot.codes, layout),
-        "derived": None if snapshot.derived is None else _pack_masks(snapshot.derived, layout),
-        "metrics": np.array(
-            [(series_ids[name], value) for name, value in snapshot.metrics.items()], METRIC
-        ).tobytes(),
-    }
-
-
-def snapshot_of(row: Row, layout: Layout, series_names: Mapping[int, str]) -> Snapshot:
-    """The snapshot in a row."""
-    return Snapshot(
-        step=row["step"],
-        epoch=row["epoch"],
-        kind=SnapshotKind.EPOCH if row["enc"] == EPOCH_ENCODING else SnapshotKind.STEP,
-        temperature=row["temperature"],
-        probabilities=_unpack_probabilities(row["probabilities"], row["enc"], layout),
-        codes=_unpack_masks(row["codes"], layout),
-        metrics={
-            series_names[number]: value
-            for number, value in np.frombuffer(row["metrics"], METRIC).tolist()
-        },
-        derived=None if row["derived"] is None else _unpack_masks(row["derived"], layout),
-        seconds=row["seconds"],
-    )
-
-
-def frames_of(rows: Sequence[Sequence[Any]], layout: Layout | None, stride: int) -> Frames:
-    """Many snapshots for the browser, without building them one by one.
-
-    Args:
-        rows: (step, epoch, enc, probabilities, codes) in ascending order of step.
-        layout: The layout of their run; None if nothing was stored yet.
-        stride: Every how many stored snapshots one was taken.
-    """
-    if not rows or layout is None:
-        return Frames((), (), b"", b"", stride)
-    steps, epochs, encodings, probabilities, codes = zip(*rows, strict=True)
-    shades = np.empty((len(rows), layout.numbers), np.uint8)
-    kinds = np.array(encodings)
-    for encoding, to_shade in ((STEP_ENCODING, _shade_of_fixed), (EPOCH_ENCODING, _shade_of_float)):
-        chosen = np.flatnonzero(kinds == encoding)
-        packed = b"".join(probabilities[index] for index in chosen.tolist())
-        shades[chosen] = to_shade(packed).reshape(len(chosen), layout.numbers)
-    return Frames(steps, epochs, shades.tobytes(), b"".join(codes), stride)
-
-
-def series_of(rows: Sequence[Sequence[Any]], series_names: Mapping[int, str]) -> list[Series]:
-    """Every metric over time, in the order of the series' numbers.
-
-    Args:
-        rows: (step, metrics) in ascending order of step.
-        series_names: Name of each series of the run.
-    """
-    if not rows:
-        return []
-    steps, packed = zip(*rows, strict=True)
-    pairs = np.frombuffer(b"".join(packed), METRIC)
-    lengths = [len(metrics) // METRIC.itemsize for metrics in packed]
-    step_of_pair = np.repeat(np.array(steps, np.int64), lengths)
-    curves = []
-    for number, name in sorted(series_names.items()):
-        chosen = pairs["series"] == number
-        if chosen.any():
-            values = tuple(pairs["value"][chosen].tolist())
-            curves.append(Series(name, tuple(step_of_pair[chosen].tolist()), values))
-    return curves
-
-
-def _pack_probabilities(snapshot: Snapshot, layout: Layout, *, exact: bool) -> bytes:
-    shape = (len(layout.cell_kinds), layout.edges, layout.operations)
-    if set(snapshot.probabilities) != set(layout.cell_kinds):
-        raise ValueError(f"another shape: cell kinds {tuple(snapshot.probabilities)}")
-    values = np.array([snapshot.probabilities[kind] for kind in layout.cell_kinds], np.float64)
-    if values.shape != shape:
-        raise ValueError(f"probabilities of shape {values.shape} in a run of {shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"a probability at step {snapshot.step} is not a finite number")
-    if exact:
-        return values.astype("<f4").tobytes()
-    return np.rint(values.clip(0.0, 1.0) * UNIT).astype("<u2").tobytes()
-
-
-def _unpack_probabilities(packed: bytes, encoding: int, layout: Layout) -> dict[str, Rows]:
-    if encoding == EPOCH_ENCODING:
-        numbers = np.frombuffer(packed, "<f4").astype(np.float64)
-    else:
-        numbers = np.frombuffer(packed, "<u2") / UNIT
-    cells = numbers.reshape(len(layout.cell_kinds), layout.edges, layout.operations).tolist()
-    return {
-        kind: tuple(tuple(row) for row in cell)
-        for kind, cell in zip(layout.cell_kinds, cells, strict=True)
-    }
-
-
-def _pack_masks(masks: Mapping[str, Masks], layout: Layout) -> bytes:
-    if any(len(masks[kind]) != layout.edges for kind in layout.cell_kinds):
-        raise ValueError(f"codes that do not have {layout.edges} edges in each cell")
-    return b"".join(
-        mask.to_bytes(layout.mask_bytes, "little")
-        for kind in layout.cell_kinds
-        for mask in masks[kind]
-    )
-
-
-def _unpack_masks(packed: bytes, layout: Layout) -> dict[str, Masks]:
-    width = layout.mask_bytes
-    masks = [
-        int.from_bytes(packed[start : start + width], "little")
-        for start in range(0, len(packed), width)
-    ]
-    edges = layout.edges
-    return {
-        kind: tuple(masks[place * edges : (place + 1) * edges])
-        for place, kind in enumerate(layout.cell_kinds)
-    }
-
-
-def _shade_of_fixed(packed: bytes) -> NDArray[np.uint8]:
-    """Units of 1/65535 to units of 1/255, to the nearest; 65535 = 255 * 257."""
-    numbers = np.frombuffer(packed, "<u2").astype(np.uint32)
-    return ((numbers + 128) // 257).astype(np.uint8)
-
-
-def _shade_of_float(packed: bytes) -> NDArray[np.uint8]:
-    numbers = np.frombuffer(packed, "<f4")
-    return np.rint(numbers.clip(0.0, 1.0) * np.float32(255)).astype(np.uint8)

@@ -1,6 +1,5 @@
 """The runs in the memory of one process, for tests and trials without a disk."""
 
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from engine.domain.catalog import Catalog
-from engine.domain.config import SearchConfig
+from engine.domain.config import AnyConfig, Purpose
 from engine.domain.errors import FailureReason
 from engine.domain.ports import Clock, Device, Node
 from engine.domain.run import (
@@ -25,8 +24,9 @@ from engine.domain.run import (
 )
 from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
-from storage import mapping, refusals
-from storage.sql_store import space_in
+from storage import mapping, packing, refusals
+from storage.memory_jobs import MemoryJobs
+from storage.spaces import space_in
 
 _DELETABLE = ENDED | {RunState.PAUSED}
 
@@ -40,14 +40,14 @@ class _History:
         names: The series of the run; a series' number is its place.
     """
 
-    layout: mapping.Layout | None = None
+    layout: packing.Layout | None = None
     packed: dict[int, dict[str, Any]] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     events: list[RunEvent] = field(default_factory=list)
     checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
 
 
-class MemoryStore:
+class MemoryStore(MemoryJobs):
     """A :class:`~engine.domain.ports.RunStore` that ends with its process.
 
     Snapshots are packed as in a database, so that both return equal values.
@@ -57,8 +57,7 @@ class MemoryStore:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.RLock()
+        super().__init__(clock)
         self._runs: dict[int, Run] = {}
         self._histories: defaultdict[int, _History] = defaultdict(_History)
         self._leases: dict[int, tuple[str, str]] = {}
@@ -70,7 +69,7 @@ class MemoryStore:
 
     def create(
         self,
-        config: SearchConfig,
+        config: AnyConfig,
         *,
         name: str,
         priority: int = 0,
@@ -101,11 +100,23 @@ class MemoryStore:
                 raise refusals.no_such_run(run_id)
             return self._runs[run_id]
 
-    def runs(self, states: Iterable[RunState] | None = None) -> list[Run]:
+    def runs(
+        self,
+        states: Iterable[RunState] | None = None,
+        *,
+        purpose: Purpose | None = None,
+        parent_id: int | None = None,
+    ) -> list[Run]:
         """See :class:`RunStore`."""
         wanted = frozenset(RunState) if states is None else frozenset(states)
         with self._lock:
-            found = [run for run in self._runs.values() if run.state in wanted]
+            found = [
+                run
+                for run in self._runs.values()
+                if run.state in wanted
+                and purpose in (None, run.config.purpose)
+                and parent_id in (None, run.parent_id)
+            ]
         return sorted(found, key=lambda run: -run.id)
 
     def queue(self) -> list[Run]:
@@ -120,6 +131,7 @@ class MemoryStore:
                 raise refusals.wrong_state(f"deleting run {run_id}", state, _DELETABLE)
             del self._runs[run_id]
             self._histories.pop(run_id, None)
+            self._forget_jobs(run_id)
             for other in self.runs():
                 if other.parent_id == run_id:
                     self._runs[other.id] = replace(other, parent_id=None)
@@ -263,14 +275,14 @@ class MemoryStore:
             history = self._history(run_id)
             chosen = [row for row in list(history.packed.values())[::stride] if row["step"] > after]
             rows = [tuple(row[name] for name in columns) for row in chosen[:limit]]
-            return mapping.frames_of(rows, history.layout, stride)
+            return packing.frames_of(rows, history.layout, stride)
 
     def series(self, run_id: int, *, after: int = -1) -> list[Series]:
         """See :class:`RunStore`."""
         with self._lock:
             history = self._history(run_id)
             rows = [(step, row["metrics"]) for step, row in history.packed.items() if step > after]
-            return mapping.series_of(rows, dict(enumerate(history.names)))
+            return packing.series_of(rows, dict(enumerate(history.names)))
 
     def events(self, run_id: int) -> list[RunEvent]:
         """See :class:`RunStore`."""
@@ -353,8 +365,7 @@ class MemoryStore:
 
     def space_of(self, run: Run) -> SearchSpace | None:
         """See :class:`RunStore`."""
-        catalog = self.catalog()
-        return None if catalog is None else space_in(catalog, run.config)
+        return space_in(self.catalog(), run.config)
 
     # Parts --------------------------------------------------------------------------------
 
@@ -423,7 +434,7 @@ class MemoryStore:
 
     def _add(self, run_id: int, snapshots: Sequence[Snapshot]) -> None:
         history = self._histories[run_id]
-        layout = history.layout or mapping.layout_of_snapshot(snapshots[0])
+        layout = history.layout or packing.layout_of_snapshot(snapshots[0])
         fresh = dict.fromkeys(name for one in snapshots for name in one.metrics)
         names = history.names + [name for name in fresh if name not in history.names]
         numbers = {name: number for number, name in enumerate(names)}
@@ -432,7 +443,7 @@ class MemoryStore:
             last = next(reversed(packed), -1)
             if one.step not in packed and one.step < last:
                 raise ValueError(f"step {one.step} of run {run_id} comes after step {last}")
-            packed[one.step] = mapping.snapshot_columns(one, layout, numbers)
+            packed[one.step] = packing.snapshot_columns(one, layout, numbers)
         history.layout, history.names, history.packed = layout, names, packed
 
     def _all_snapshots(self, run_id: int) -> list[Snapshot]:
@@ -442,4 +453,4 @@ class MemoryStore:
                 return []
             names = dict(enumerate(history.names))
             rows = list(history.packed.values())
-            return [mapping.snapshot_of(row, history.layout, names) for row in rows]
+            return [packing.snapshot_of(row, history.layout, names) for row in rows]

@@ -56,3 +56,23 @@ def no_such_node(name: str) -> NotFound:
         allowed="a machine on which an engine runs",
         advice="start the engine again",
     )
+
+
+def no_such_job(job_id: int) -> NotFound:
+    """There is no job of that number."""
+    return NotFound(
+        asked=f"job {job_id}",
+        found="no job of that number",
+        allowed="the number of a job in the list",
+        advice="look it up with `egs jobs`, or ask again; a deleted run takes its jobs along",
+    )
+
+
+def job_fenced(job_id: int, attempt: int, state: str, present: int) -> Fenced:
+    """The process belongs to an attempt that no longer works on the job."""
+    return Fenced(
+        asked=f"a write to job {job_id} by attempt {attempt}",
+        found=f"the state {state!r} and attempt {present}",
+        allowed="a write by the attempt that works on it now",
+        advice="end this process",
+    )

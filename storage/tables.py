@@ -47,6 +47,7 @@ run = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("uid", String(32), nullable=False, unique=True),
+    Column("purpose", String(16), nullable=False, server_default="search"),
     Column("name", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("request", String(16)),
@@ -145,6 +146,29 @@ checkpoint = Table(
     Column("sha256", String(64), nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("score", Double),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _run_id(primary_key=False),
+    Column("kind", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("node", Text),
+    Column("handle", Text),
+    Column("created_us", BigInteger, nullable=False),
+    Column("started_us", BigInteger),
+    Column("ended_us", BigInteger),
+    Column("result", Text),
+    Column("error", Text),
+    Index("ix_job_run_id_digest", "run_id", "digest", unique=True),
+    Index(None, "state", "id"),
+    sqlite_autoincrement=True,
 )
 
 node = Table(

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 from engine.domain.catalog import Catalog
-from engine.domain.config import SearchConfig
+from engine.domain.config import AnyConfig, Purpose
 from engine.domain.errors import FailureReason
+from engine.domain.jobs import Job, JobState
 from engine.domain.run import (
     Checkpoint,
     EventKind,
@@ -89,7 +90,7 @@ class RunStore(Protocol):
 
     def create(
         self,
-        config: SearchConfig,
+        config: AnyConfig,
         *,
         name: str,
         priority: int = 0,
@@ -100,8 +101,14 @@ class RunStore(Protocol):
     def run(self, run_id: int) -> Run:
         """One run."""
 
-    def runs(self, states: Iterable[RunState] | None = None) -> list[Run]:
-        """Runs, latest first; all of them or those in the given states."""
+    def runs(
+        self,
+        states: Iterable[RunState] | None = None,
+        *,
+        purpose: Purpose | None = None,
+        parent_id: int | None = None,
+    ) -> list[Run]:
+        """Runs, latest first: in the given states, of a purpose, forked from a run."""
 
     def queue(self) -> list[Run]:
         """QUEUED runs in the order in which they shall start: priority, then id."""
@@ -235,7 +242,52 @@ class RunStore(Protocol):
         """The catalogue that an engine published last."""
 
     def space_of(self, run: Run) -> SearchSpace | None:
-        """The search space of a run with its number of nodes, from the catalogue."""
+        """The space of a run: a training's is in its genotype, a search's in the catalogue."""
+
+    def ask_job(self, run_id: int, kind: str, arguments: Mapping[str, Any]) -> Job:
+        """Ask something about a run.
+
+        The same question is the same job; one that has failed waits again,
+        with its crashes forgotten.
+
+        Raises:
+            InvalidConfig: The arguments have no JSON form.
+        """
+
+    def job(self, job_id: int) -> Job:
+        """One job. Raises :class:`NotFound`, as all methods with ``job_id`` do."""
+
+    def jobs(
+        self, run_id: int | None = None, *, states: Iterable[JobState] | None = None
+    ) -> list[Job]:
+        """Jobs, latest first: of a run, in the given states."""
+
+    def take_job(self, node: str, job_id: int | None = None) -> Job | None:
+        """Take the WAITING job that was asked first, or just this one: WORKING, attempt + 1.
+
+        None when nothing waits or somebody else was faster.
+        """
+
+    def set_job_handle(self, job_id: int, attempt: int, handle: str) -> None:
+        """Remember the launcher's name of the process.
+
+        Raises:
+            Fenced: The job's attempt is another or it is not WORKING, here and
+                in the two methods below; nothing is changed then.
+        """
+
+    def finish_job(
+        self,
+        job_id: int,
+        attempt: int,
+        *,
+        result: Mapping[str, Any] | None = None,
+        error: str | None = None,
+    ) -> Job:
+        """Write the answer (DONE) or the sentence about why there is none (FAILED)."""
+
+    def return_job(self, job_id: int, attempt: int, *, crashed: bool = False) -> Job:
+        """Let a job wait again; ``crashed`` counts that its process died."""
 
 
 class ArtifactStore(Protocol):
@@ -270,6 +322,7 @@ class Capacity:
 
 
 ProcessState = Literal["pending", "running", "ended", "lost"]
+ProcessKind = Literal["run", "job"]
 
 
 class Launcher(Protocol):
@@ -278,8 +331,19 @@ class Launcher(Protocol):
     def capacity(self) -> Capacity:
         """The devices that are there now."""
 
-    def submit(self, run_id: int, attempt: int, argv: Sequence[str], device: Device) -> str:
-        """Start a worker and return a handle that outlives this process."""
+    def submit(
+        self,
+        run_id: int,
+        attempt: int,
+        argv: Sequence[str],
+        device: Device,
+        *,
+        kind: ProcessKind = "run",
+    ) -> str:
+        """Start a worker and return a handle that outlives this process.
+
+        With kind ``job``, here and in :meth:`logs`, the number is that of a job.
+        """
 
     def probe(self, handle: str) -> ProcessState:
         """``ended``: it is gone; ``lost``: nobody can say."""
@@ -287,5 +351,12 @@ class Launcher(Protocol):
     def stop(self, handle: str, *, grace_seconds: float) -> None:
         """Ask to end; after the grace, force it. Does not wait for it."""
 
-    def logs(self, run_id: int, attempt: int, *, tail_bytes: int = 65_536) -> str:
+    def logs(
+        self,
+        run_id: int,
+        attempt: int,
+        *,
+        kind: ProcessKind = "run",
+        tail_bytes: int = 65_536,
+    ) -> str:
         """The end of what the worker printed."""

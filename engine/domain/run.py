@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from engine.domain.config import SearchConfig
+from engine.domain.config import AnyConfig
 from engine.domain.errors import FailureReason
 
 
@@ -76,7 +76,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Run:
-    """One search: its identity, configuration, state and times (UTC).
+    """One search or training: its identity, configuration, state and times (UTC).
 
     Attributes:
         id: Short number that people type.
@@ -97,7 +97,7 @@ class Run:
     uid: str
     name: str
     state: RunState
-    config: SearchConfig
+    config: AnyConfig
     created_at: datetime
     request: Request | None = None
     priority: int = 0

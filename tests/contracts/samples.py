@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from engine.domain.catalog import Card, Catalog, Layer, OperationCard
+from engine.domain.genotype import from_masks, to_json
 from engine.domain.ports import Device
 from engine.domain.run import Checkpoint
 from engine.domain.snapshot import Snapshot, SnapshotKind
@@ -23,6 +24,12 @@ CATALOG = Catalog(
     spaces=(SPACE,),
     tasks=(Card("image_classification", "Images", "Sort images into classes."),),
     exporters=(Card("darts", "DARTS", "As text."),),
+)
+GENOTYPE_TEXT = to_json(
+    from_masks(
+        SPACE.with_nodes(3),
+        {kind: tuple(1 << edge for edge in range(9)) for kind in SPACE.cell_kinds},
+    )
 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.domain.config import SearchConfig
+from engine.domain.config import SearchConfig, TrainingConfig
 from engine.domain.errors import (
     EngineAlreadyRunning,
     FailureReason,
@@ -25,9 +25,18 @@ from engine.domain.run import (
     RunState,
 )
 from engine.domain.snapshot import Snapshot, SnapshotKind
-from tests.contracts.samples import CATALOG, CPU, SPACE, HeldClock, checkpoint_at, snapshot_at
+from tests.contracts.samples import (
+    CATALOG,
+    CPU,
+    GENOTYPE_TEXT,
+    SPACE,
+    HeldClock,
+    checkpoint_at,
+    snapshot_at,
+)
 
 CONFIG = SearchConfig(space="tiny", nodes=2, seed=7)
+TRAINING = TrainingConfig(genotype=GENOTYPE_TEXT, seed=5)
 STEP, EPOCH = SnapshotKind.STEP, SnapshotKind.EPOCH
 HALF_UNIT = 0.5 / 65535
 
@@ -66,6 +75,24 @@ class TestRuns:
         assert [run.id for run in store.runs({RunState.STOPPED})] == [ids[1]]
         assert store.runs([]) == []
 
+    def test_runs_are_chosen_by_purpose_and_parent(self, store: RunStore) -> None:
+        search = store.create(CONFIG, name="search")
+        fork = store.create(CONFIG, name="fork", parent_id=search.id)
+        training = store.create(TRAINING, name="training", parent_id=search.id)
+        assert store.runs(purpose="search") == [fork, search]
+        assert store.runs(purpose="training") == [training]
+        assert store.runs(parent_id=search.id) == [training, fork]
+        assert store.runs(purpose="search", parent_id=search.id) == [fork]
+        assert store.runs({RunState.RUNNING}, purpose="training") == []
+
+    def test_training_reads_back_equal(self, store: RunStore) -> None:
+        run = store.create(TRAINING, name="training")
+        assert store.run(run.id) == run
+        assert store.run(run.id).config == TRAINING
+        claimed = store.claim(run.id, node="m1", device=CPU)
+        assert claimed is not None
+        assert claimed.config == TRAINING
+
     def test_queue_goes_by_priority_then_by_age(self, store: RunStore) -> None:
         low, first, second = (store.create(CONFIG, name="x", priority=p).id for p in (0, 5, 5))
         store.set_priority(low, 1)
@@ -97,6 +124,8 @@ class TestRuns:
             lambda: store.add_checkpoint(99, 1, checkpoint_at(1)),
             lambda: store.checkpoints(99),
             lambda: store.drop_checkpoint(99, "x"),
+            lambda: store.ask_job(99, "child", {}),
+            lambda: store.jobs(99),
         ]
         for call in calls:
             with pytest.raises(NotFound, match="run 99"):
@@ -426,6 +455,40 @@ class TestHistory:
         store.delete(second.id)
         assert len(store.snapshots(first.id)) == 2
 
+    def test_training_records_figures_without_an_architecture(self, store: RunStore) -> None:
+        run = running(store)
+        taken = [
+            Snapshot(step, step // 10, STEP, 1.0, {}, {}, {"train_loss": 1 / (step + 1)})
+            for step in range(0, 20, 5)
+        ]
+        ended = Snapshot(20, 2, EPOCH, 1.0, {}, {}, {"validation_accuracy": 91.5}, {}, 2.5)
+        store.append(run.id, 1, taken[:2], Progress(step=5))
+        store.append(run.id, 1, [*taken[2:], ended], Progress(step=20))
+        assert store.snapshots(run.id) == [*taken, ended]
+        assert store.snapshots(run.id, epochs_only=True) == [ended]
+        assert store.snapshot(run.id, 7) == taken[1]
+        frames = store.frames(run.id)
+        assert (frames.steps, frames.epochs) == ((0, 5, 10, 15, 20), (0, 0, 1, 1, 2))
+        assert (frames.probabilities, frames.codes) == (b"", b"")
+        assert store.frames(run.id, stride=2).steps == (0, 10, 20)
+        loss, accuracy = store.series(run.id)
+        assert (loss.steps, loss.values) == ((0, 5, 10, 15), (1.0, 1 / 6, 1 / 11, 1 / 16))
+        assert (accuracy.steps, accuracy.values) == ((20,), (91.5,))
+
+    def test_run_records_either_an_architecture_or_none(self, store: RunStore) -> None:
+        search, training = running(store, "a"), running(store, "b")
+        empty = snapshot_at(1, probabilities={}, codes={})
+        store.append(search.id, 1, [snapshot_at(0)], Progress())
+        store.append(training.id, 1, [replace(empty, step=0)], Progress())
+        for run, one in (
+            (search, empty),
+            (training, snapshot_at(1)),
+            (training, replace(empty, codes={"normal": (1,)})),
+        ):
+            with pytest.raises(ValueError, match="another shape"):
+                store.append(run.id, 1, [one], Progress(step=1))
+            assert [one.step for one in store.snapshots(run.id)] == [0]
+
     def test_log_keeps_order_and_attempt(self, store: RunStore, clock: HeldClock) -> None:
         run = running(store)
         clock.advance(2)
@@ -490,6 +553,14 @@ class TestMachines:
         assert store.space_of(run) == SPACE.with_nodes(2)
         wide = store.create(SearchConfig(space="tiny", nodes=5), name="wide")
         assert store.space_of(wide) == SPACE.with_nodes(5)
+
+    def test_space_of_a_training_is_in_its_genotype(self, store: RunStore) -> None:
+        run = store.create(TRAINING, name="training")
+        assert store.space_of(run) == SPACE.with_nodes(3)
+        store.publish(replace(CATALOG, spaces=()))
+        assert store.space_of(run) == SPACE.with_nodes(3)
+        broken = store.create(TrainingConfig(genotype="{}"), name="broken")
+        assert store.space_of(broken) is None
 
 
 class TestThreads:

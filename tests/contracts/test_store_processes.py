@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.domain.config import SearchConfig
+from engine.domain.jobs import JobState
 from engine.domain.ports import Device
 from engine.domain.run import RunState
 from storage.sql_store import SqlStore
@@ -52,6 +53,16 @@ ready()
 for run in runs:
     if store.adopt(run.id, from_node="m1", attempt=1):
         print(run.id)
+"""
+
+TAKE = """
+store = SqlStore(sys.argv[1], HeldClock())
+ready()
+while True:
+    job = store.take_job(sys.argv[2])
+    if job is None:
+        break
+    print(job.id)
 """
 
 APPEND = """
@@ -112,6 +123,16 @@ def test_four_processes_adopt_each_orphan_once(address: str) -> None:
     adopted = race(ADOPT, [(address,)] * 4)
     assert sorted(map(int, adopted)) == sorted(run.id for run in store.queue())
     assert len(adopted) == 25
+    store.close()
+
+
+def test_four_engines_take_each_job_once(address: str) -> None:
+    store = SqlStore(address, HeldClock())
+    run_id = store.create(SearchConfig(), name="x").id
+    ids = [store.ask_job(run_id, "child", {"step": n}).id for n in range(25)]
+    taken = race(TAKE, [(address, f"m{n}") for n in range(4)])
+    assert sorted(map(int, taken)) == ids
+    assert {job.attempt for job in store.jobs(states={JobState.WORKING})} == {1}
     store.close()
 
 

@@ -8,7 +8,7 @@ from threading import Thread
 
 import psutil
 
-from engine.domain.ports import Capacity, Device, ProcessState
+from engine.domain.ports import Capacity, Device, ProcessKind, ProcessState
 from engine.runtime.devices import CPU, find_devices
 from engine.runtime.identity import ProcessIdentity
 
@@ -20,7 +20,7 @@ class LocalLauncher:
     watch and end workers which an earlier engine has started.
 
     Args:
-        log_folder: Where the output goes, one file a run and attempt.
+        log_folder: Where the output goes, one file a run or job and attempt.
         cpu_places: How many searches may share the CPU.
         environment: Variables for the workers beside those of this process.
     """
@@ -43,7 +43,15 @@ class LocalLauncher:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         return Capacity(find_devices(cpu_places=self._cpu_places, visible=visible))
 
-    def submit(self, run_id: int, attempt: int, argv: Sequence[str], device: Device) -> str:
+    def submit(
+        self,
+        run_id: int,
+        attempt: int,
+        argv: Sequence[str],
+        device: Device,
+        *,
+        kind: ProcessKind = "run",
+    ) -> str:
         """Start a worker that sees one GPU, by its UUID, or none.
 
         Raises:
@@ -56,7 +64,7 @@ class LocalLauncher:
             "CUDA_VISIBLE_DEVICES": "" if device.id == CPU else device.id,
             "PYTHONFAULTHANDLER": "1",
         }
-        with self._log_file(run_id, attempt).open("ab") as log:
+        with self._log_file(kind, run_id, attempt).open("ab") as log:
             child = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.DEVNULL,
@@ -94,9 +102,16 @@ class LocalLauncher:
         )
         self._ending[handle].start()
 
-    def logs(self, run_id: int, attempt: int, *, tail_bytes: int = 65_536) -> str:
+    def logs(
+        self,
+        run_id: int,
+        attempt: int,
+        *,
+        kind: ProcessKind = "run",
+        tail_bytes: int = 65_536,
+    ) -> str:
         """The end of what the worker printed; empty if it printed nothing."""
-        path = self._log_file(run_id, attempt)
+        path = self._log_file(kind, run_id, attempt)
         if not path.exists():
             return ""
         with path.open("rb") as log:
@@ -104,8 +119,8 @@ class LocalLauncher:
             log.seek(max(0, size - tail_bytes))
             return log.read().decode(errors="replace")
 
-    def _log_file(self, run_id: int, attempt: int) -> Path:
-        return self._log_folder / f"run-{run_id}-attempt-{attempt}.log"
+    def _log_file(self, kind: ProcessKind, number: int, attempt: int) -> Path:
+        return self._log_folder / f"{kind}-{number}-attempt-{attempt}.log"
 
 
 def _tree(identity: ProcessIdentity) -> list[psutil.Process]:

@@ -1,0 +1,1 @@
+"""The rooms of the SQL store, one a subject."""
