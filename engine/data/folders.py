@@ -1,34 +1,24 @@
 """Images in folders: train/<class>/*, optionally validation and test like it."""
 
-import os
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from engine.data.faults import FOLDER_LAYOUT, one_class, refused
 from engine.data.images import DataSummary, RawImages, Split
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-VALIDATION_NAMES = ("val", "valid", "validation")
-LARGEST_IMAGE_PIXELS = 64_000_000
-"""More pixels than this are taken for a decompression bomb."""
-
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
+from engine.data.pictures import (
+    EXTENSIONS,
+    UNREADABLE,
+    VALIDATION_NAMES,
+    Pixels,
+    decoded,
+    entries,
+    first_of,
+    is_grey,
+    opened,
 )
-"""What Pillow raises for files that are damaged, no images, or bombs."""
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -52,13 +42,20 @@ class _Reading:
         images, labels, files = [], [], []
         for path, label in zip(found.files, found.labels, strict=True):
             try:
-                images.append(_pixels(path, self.image_size))
+                images.append(self.pixels(path))
             except UNREADABLE as error:
                 self.broken.append(f"{path.relative_to(self.root)} ({error})")
                 continue
             labels.append(label)
             files.append(path)
         return images, labels, files
+
+    def pixels(self, path: Path) -> Pixels:
+        """uint8: [H, W] if the file is grey, else [H, W, 3]."""
+        image, side = decoded(path), self.image_size
+        if side:
+            image = image.resize((side, side), Image.Resampling.BILINEAR)
+        return np.asarray(image, np.uint8)
 
 
 def inspect_folder(source: str, path: Path, image_size: int) -> DataSummary:
@@ -71,8 +68,8 @@ def inspect_folder(source: str, path: Path, image_size: int) -> DataSummary:
     height = width = image_size
     channels = 3
     try:
-        with _opened(splits["train"].files[0]) as first:
-            channels = 1 if _is_grey(first.mode) else 3
+        with opened(splits["train"].files[0]) as first:
+            channels = 1 if is_grey(first.mode) else 3
             if not image_size:
                 width, height = first.size
     except UNREADABLE:
@@ -112,7 +109,7 @@ def read_folder(source: str, path: Path, *, image_size: int, skip_broken: bool) 
     if reading.broken and not skip_broken:
         raise refused(
             source,
-            f"{len(reading.broken)} image(s) that cannot be read: {_first(reading.broken)}",
+            f"{len(reading.broken)} image(s) that cannot be read: {first_of(reading.broken)}",
             "images that open, or broken_images = 'skip'",
             "replace the images or skip them",
         )
@@ -130,7 +127,7 @@ def read_folder(source: str, path: Path, *, image_size: int, skip_broken: bool) 
 
 def _layout(source: str, path: Path) -> tuple[tuple[str, ...], dict[str, _Found]]:
     """Class names and the files of each split."""
-    folders = {entry.name: Path(entry.path) for entry in _entries(source, path) if entry.is_dir()}
+    folders = {entry.name: Path(entry.path) for entry in entries(source, path) if entry.is_dir()}
     if "train" not in folders:
         found = f"only {', '.join(sorted(folders)[:8])}" if folders else "no folder in it"
         raise refused(
@@ -195,73 +192,12 @@ def _classes(source: str, folder: Path) -> dict[str, list[Path]]:
     return {
         entry.name: [
             Path(file.path)
-            for file in _entries(source, Path(entry.path))
+            for file in entries(source, Path(entry.path))
             if file.is_file() and file.name.lower().endswith(EXTENSIONS)
         ]
-        for entry in _entries(source, folder)
+        for entry in entries(source, folder)
         if entry.is_dir()
     }
-
-
-def _entries(source: str, folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Visible entries by name; links are refused, since they could lead anywhere."""
-    try:
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-    except OSError as error:
-        raise refused(
-            source,
-            f"a folder that cannot be listed ({error.strerror}: {folder.name})",
-            "folders that this account may read",
-            "change its permissions",
-        ) from None
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_symlink() and not _stays_inside(folder, entry):
-            raise refused(
-                source,
-                f"the link {entry.name!r}, which leads out of its folder",
-                "files and folders, or links within the folder",
-                "copy what it points to",
-            )
-        yield entry
-
-
-def _stays_inside(folder: Path, entry: os.DirEntry[str]) -> bool:
-    return Path(entry.path).resolve().is_relative_to(folder.resolve())
-
-
-def _opened(path: Path) -> Image.Image:
-    """The image, not decoded yet; a bomb raises, damaged remarks beside the pixels do not."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        image = Image.open(path)
-    width, height = image.size
-    if width * height > LARGEST_IMAGE_PIXELS:
-        image.close()
-        raise ValueError(f"{width}x{height} pixels are more than {LARGEST_IMAGE_PIXELS}")
-    return image
-
-
-def _pixels(path: Path, image_size: int) -> Pixels:
-    """The first frame as uint8: [H, W] if the file is grey, else [H, W, 3]."""
-    with _opened(path) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        image = ImageOps.exif_transpose(file)
-        if image.mode.startswith("I;16"):
-            image = Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8))
-        if image.mode in {"I", "F"}:
-            raise ValueError("32 bits a pixel")
-        plain = image.convert("L" if _is_grey(image.mode) else "RGB")
-    if image_size:
-        plain = plain.resize((image_size, image_size), Image.Resampling.BILINEAR)
-    return np.asarray(plain, np.uint8)
-
-
-def _is_grey(mode: str) -> bool:
-    return mode in {"1", "L", "LA", "La"} or mode.startswith("I")
 
 
 def _check_sizes(
@@ -298,8 +234,3 @@ def _stacked(
     coloured = [image if image.ndim == 3 or grey else np.stack([image] * 3, -1) for image in images]
     stack = np.stack(coloured)
     return Split(stack[..., None] if grey else stack, np.asarray(labels, np.int64))
-
-
-def _first(lines: list[str], count: int = 3) -> str:
-    rest = len(lines) - count
-    return ", ".join(lines[:count]) + (f" and {rest} more" if rest > 0 else "")

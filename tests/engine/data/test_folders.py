@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.data import folders
+from engine.data import pictures
 from engine.data.folders import inspect_folder, read_folder
 from engine.domain.errors import DataError
 
@@ -169,7 +169,7 @@ def test_damage_anywhere_in_a_file_ends_in_a_sentence_or_an_image(root, suffix):
 
 
 def test_decompression_bomb_counts_as_broken(root, monkeypatch):
-    monkeypatch.setattr(folders, "LARGEST_IMAGE_PIXELS", 20)
+    monkeypatch.setattr(pictures, "LARGEST_IMAGE_PIXELS", 20)
     draw(root / "train" / "dog" / "9.png", size=(7, 3))
     assert "7x3 pixels are more than 20" in refusal(root).found
 
