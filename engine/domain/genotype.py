@@ -1,18 +1,31 @@
 """The derived architecture as a value, and its text forms."""
 
-import ast
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from engine.domain.derivation import DerivationRule
-from engine.domain.errors import InvalidGenotype
+from engine.domain.derivation import DerivationRule, written_rule
+from engine.domain.errors import InvalidConfig, InvalidGenotype
+from engine.domain.notation import (
+    CONCAT,
+    Nodes,
+    read_arch,
+    read_call,
+    read_nodes,
+    write_arch,
+    write_call,
+    write_module,
+)
 from engine.domain.snapshot import Masks, operations_in
 from engine.domain.space import NONE, SearchSpace
 
 SCHEMA = "egs-studio/genotype"
 VERSION = 1
+MAX_CHARACTERS = 2**20
+"""Longest text that is looked at."""
+
+MAX_NODES = 64
 
 
 @dataclass(frozen=True, order=True)
@@ -69,7 +82,7 @@ class Genotype:
 
     @property
     def _listed_kinds(self) -> str:
-        return ", ".join(repr(kind) for kind in self.space.cell_kinds)
+        return _listed(self.space.cell_kinds)
 
     @property
     def empty_nodes(self) -> tuple[tuple[str, int], ...]:
@@ -138,7 +151,7 @@ def to_json(genotype: Genotype) -> str:
             kind: [[[gene.operation, gene.source] for gene in sorted(genes)] for genes in cell]
             for kind, cell in genotype.cells.items()
         },
-        "rule": asdict(genotype.rule) if genotype.rule else None,
+        "rule": written_rule(genotype.rule) if genotype.rule else None,
         "lineage": dict(genotype.lineage),
     }
     return json.dumps(document, indent=2) + "\n"
@@ -157,73 +170,219 @@ def from_json(text: str) -> Genotype:
         raise _refused(f"text that is no JSON ({error})", "a genotype file") from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _refused("a file without the genotype schema", f"schema {SCHEMA!r}")
-    if document.get("version") != VERSION:
-        raise _refused(f"schema version {document.get('version')!r}", f"version {VERSION}")
+    _check_version(document.get("version"))
     try:
         return _from_document(document)
+    except InvalidConfig as error:
+        raise _refused(f"{error.asked} ({error.found})", error.allowed) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _refused(f"a malformed part ({error!r})", "the layout of version 1") from None
 
 
 def to_darts(genotype: Genotype) -> str:
-    """The genotype as DARTS text.
+    """The genotype as DARTS text on one line.
 
-    Two operations at every node give the classic flat list. Otherwise each
-    node is a list of its own, since a flat list would not say where it ends.
+    Where every node keeps as many operations as a cell has inputs (two in
+    DARTS's convolutional cell, one in its recurrent cell) this is the classic
+    flat list. Otherwise each node is a list of its own, since a flat list
+    would not say where it ends.
     """
-    classic = all(len(genes) == 2 for cell in genotype.cells.values() for genes in cell)
-    parts = []
-    for kind, cell in genotype.cells.items():
-        nodes = [[(g.operation, g.source) for g in sorted(genes)] for genes in cell]
-        name = _darts_name(kind)
-        parts.append(f"{name}={[gene for node in nodes for gene in node] if classic else nodes}")
-        first = genotype.space.inputs
-        parts.append(f"{name}_concat=range({first}, {first + genotype.space.nodes})")
-    return f"Genotype({', '.join(parts)})"
+    return write_call(_darts_arguments(genotype))
+
+
+def to_tuple_text(genotype: Genotype) -> str:
+    """The genotype as importable Python text that defines DARTS's named tuple."""
+    return write_module(_darts_arguments(genotype))
 
 
 def from_darts(text: str, space: SearchSpace) -> Genotype:
-    """Read DARTS text, flat or nested, without evaluating it.
+    """Read DARTS text or its named tuple, flat or nested, without evaluating it.
 
     Raises:
-        InvalidGenotype: The text is no such expression.
+        InvalidGenotype: The text is no such expression, or its cells do not
+            belong to the space.
     """
     try:
-        call = ast.parse(text.strip(), mode="eval").body
-        if not isinstance(call, ast.Call):
-            raise ValueError("no Genotype(...) call")
-        lists = {
-            keyword.arg: ast.literal_eval(keyword.value)
-            for keyword in call.keywords
-            if keyword.arg and not keyword.arg.endswith("_concat")
-        }
+        words = read_call(text)
+        lists = {kind: words[name] for kind, name in _darts_names(space) if name in words}
         cells = {
-            kind: _darts_cell(lists[_darts_name(kind)])
-            for kind in space.cell_kinds
-            if _darts_name(kind) in lists
+            kind: _cell_of_pairs(read_nodes(pairs, space.inputs)) for kind, pairs in lists.items()
         }
         nodes = {len(cell) for cell in cells.values()}
         if len(nodes) != 1:
             raise ValueError(f"cells with {sorted(nodes)} nodes")
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        sized = space.with_nodes(_checked_nodes(nodes.pop()))
+        _check_concat(words, sized)
+    except ValueError as error:
+        example = f"Genotype({_darts_names(space)[0][1]}=[…], …)"
+        raise _refused(f"text that is no DARTS genotype ({error})", example) from None
+    return Genotype(sized, cells)
+
+
+def to_arch_string(genotype: Genotype) -> str:
+    """The genotype in the notation of NAS-Bench-201; an edge with nothing is ``none``.
+
+    Raises:
+        InvalidGenotype: An edge keeps several operations, or the space has
+            several inputs or cell kinds.
+    """
+    space = genotype.space
+    if not _has_arch_string(space):
+        raise _refused(f"a genotype of the space {space.name!r}", "a cell of one kind and input")
+    nodes = []
+    for masks in to_masks(genotype).values():
+        for edges in space.edges_of:
+            kept = [[k for k in operations_in(masks[e]) if k != space.none_index] for e in edges]
+            if any(len(columns) > 1 for columns in kept):
+                raise _refused("an edge with several operations", "at most one an edge")
+            names = [space.operations[columns[0]] if columns else NONE for columns in kept]
+            nodes.append(
+                [(name, space.edges[e].source) for name, e in zip(names, edges, strict=True)]
+            )
+    return write_arch(nodes)
+
+
+def from_arch_string(text: str, space: SearchSpace) -> Genotype:
+    """Read the notation of NAS-Bench-201; its ``none`` becomes nothing.
+
+    Raises:
+        InvalidGenotype: The text is no such notation, or does not fit the space.
+    """
+    try:
+        nodes = read_arch(text)
+        sized = space.with_nodes(_checked_nodes(len(nodes)))
+    except ValueError as error:
         raise _refused(
-            f"text that is no DARTS genotype ({error})", "Genotype(normal=[…], …)"
+            f"text that is no NAS-Bench-201 architecture ({error})", "|operation~0|+|…~0|…~1|+…"
         ) from None
-    return Genotype(space.with_nodes(nodes.pop()), cells)
+    kept = [[pair for pair in node if pair[0] != NONE] for node in nodes]
+    return Genotype(sized, {space.cell_kinds[0]: _cell_of_pairs(kept)})
 
 
-def _darts_name(kind: str) -> str:
-    return "reduce" if kind == "reduction" else kind
+def read_genotype(text: str, spaces: Iterable[SearchSpace]) -> Genotype:
+    """Read an architecture in any notation: JSON, DARTS text or NAS-Bench-201's.
 
+    Args:
+        text: At most 1 MiB of it; nothing in it is ever evaluated.
+        spaces: The search spaces that are known here.
 
-def _darts_cell(genes: list[Any]) -> Cell:
-    if genes and isinstance(genes[0], list):
-        nodes = genes
-    elif len(genes) % 2:
-        raise ValueError("a flat list needs two operations a node")
+    Returns:
+        A genotype of one of these spaces, with a number of nodes of its own.
+
+    Raises:
+        InvalidGenotype: It is none of them, or names what the spaces lack.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise _refused(f"{len(text):,} characters", f"at most {MAX_CHARACTERS:,}")
+    known = {space.name: space for space in spaces}
+    beginning = text.lstrip()[:1]
+    if beginning == "{":
+        genotype = from_json(text)
+        if genotype.space.name not in known:
+            raise _refused(f"the search space {genotype.space.name!r}", _one_of(known))
+        space = known[genotype.space.name]
+        check_space(genotype, space)
+        return replace(genotype, space=space.with_nodes(genotype.space.nodes))
+    if beginning == "|":
+        fitting = [space for space in known.values() if _has_arch_string(space)]
+        read = from_arch_string
     else:
-        nodes = [genes[i : i + 2] for i in range(0, len(genes), 2)]
-    return tuple(frozenset(Gene(int(source), str(name)) for name, source in node) for node in nodes)
+        words = _words_of(text)
+        fitting = [s for s in known.values() if {name for _, name in _darts_names(s)} <= words]
+        read = from_darts
+    if not fitting:
+        raise _refused("cells of no known search space", _one_of(known))
+    return read(text, fitting[0])
+
+
+def check_space(genotype: Genotype, space: SearchSpace) -> None:
+    """Make sure that a genotype is one of a search space, with any number of nodes.
+
+    Raises:
+        InvalidGenotype: It is of another one, or keeps an operation that this
+            one does not have.
+    """
+    own = genotype.space
+    asked = f"a genotype of the search space {space.name!r}"
+    if (own.name, own.cell_kinds, own.inputs, own.output) != (
+        space.name,
+        space.cell_kinds,
+        space.inputs,
+        space.output,
+    ):
+        raise InvalidGenotype(
+            asked=asked,
+            found=f"one of the search space {own.name!r}",
+            allowed=f"cells of kind {_listed(space.cell_kinds)} with {space.inputs} input(s)",
+            advice=f"choose a genotype of {space.name!r} or work in the space {own.name!r}",
+        )
+    used = {gene.operation for cell in genotype.cells.values() for genes in cell for gene in genes}
+    if used - set(space.operations):
+        raise InvalidGenotype(
+            asked=asked,
+            found=f"the unknown operation {min(used - set(space.operations))!r}",
+            allowed=_one_of(space.operations),
+            advice="update EGS Studio or correct the genotype",
+        )
+
+
+def _darts_names(space: SearchSpace) -> list[tuple[str, str]]:
+    """Cell kinds and the names that DARTS has for them."""
+    return [(kind, "reduce" if kind == "reduction" else kind) for kind in space.cell_kinds]
+
+
+def _concat_name(space: SearchSpace, name: str) -> str:
+    """DARTS writes ``normal_concat`` beside ``normal``, and ``concat`` beside a single cell."""
+    return CONCAT if len(space.cell_kinds) == 1 else f"{name}_{CONCAT}"
+
+
+def _darts_arguments(genotype: Genotype) -> dict[str, str]:
+    """The fields of DARTS's named tuple as Python text."""
+    space = genotype.space
+    classic = all(len(genes) == space.inputs for cell in genotype.cells.values() for genes in cell)
+    arguments = {}
+    for kind, name in _darts_names(space):
+        nodes = [[(g.operation, g.source) for g in sorted(genes)] for genes in genotype.cells[kind]]
+        arguments[name] = str([gene for node in nodes for gene in node] if classic else nodes)
+        if space.output != "last":
+            end = space.inputs + space.nodes
+            arguments[_concat_name(space, name)] = f"range({space.inputs}, {end})"
+    return arguments
+
+
+def _check_concat(words: Mapping[str, Any], space: SearchSpace) -> None:
+    """A cell of a space gives all its nodes; another choice cannot be kept."""
+    every = list(range(space.inputs, space.inputs + space.nodes))
+    for _, name in _darts_names(space):
+        concat = words.get(_concat_name(space, name), every)
+        if not isinstance(concat, list | tuple) or sorted(concat, key=str) != sorted(
+            every, key=str
+        ):
+            raise ValueError(f"{_concat_name(space, name)} = {concat} instead of all of {every}")
+
+
+def _has_arch_string(space: SearchSpace) -> bool:
+    return space.inputs == 1 and len(space.cell_kinds) == 1 and space.output == "last"
+
+
+def _words_of(text: str) -> set[str]:
+    try:
+        return set(read_call(text))
+    except ValueError as error:
+        raise _refused(
+            f"text in no known notation ({error})",
+            "a genotype's JSON, DARTS's Genotype(…) or a NAS-Bench-201 string",
+        ) from None
+
+
+def _checked_nodes(nodes: Any) -> int:
+    if type(nodes) is int and 1 <= nodes <= MAX_NODES:
+        return nodes
+    raise ValueError(f"{nodes!r} nodes where 1 to {MAX_NODES} are allowed")
+
+
+def _cell_of_pairs(nodes: Nodes) -> Cell:
+    return tuple(frozenset(Gene(source, name) for name, source in node) for node in nodes)
 
 
 def _cell_of(space: SearchSpace, masks: Masks) -> Cell:
@@ -241,11 +400,10 @@ def _from_document(document: dict[str, Any]) -> Genotype:
     space = document["space"] | {
         "cell_kinds": tuple(document["space"]["cell_kinds"]),
         "operations": tuple(document["space"]["operations"]),
+        "nodes": _checked_nodes(document["space"]["nodes"]),
     }
     cells = {
-        kind: tuple(
-            frozenset(Gene(int(source), str(name)) for name, source in node) for node in cell
-        )
+        kind: _cell_of_pairs(read_nodes([list(node) for node in cell], 1))
         for kind, cell in document["cells"].items()
     }
     rule = document.get("rule")
@@ -257,7 +415,24 @@ def _from_document(document: dict[str, Any]) -> Genotype:
     )
 
 
-def _refused(found: str, allowed: str) -> InvalidGenotype:
-    return InvalidGenotype(
-        asked="this genotype", found=found, allowed=allowed, advice="correct the genotype"
+def _check_version(version: Any) -> None:
+    if version == VERSION:
+        return
+    newer = type(version) is int and version > VERSION
+    raise _refused(
+        f"schema version {version!r}" + (", written by a newer EGS Studio" if newer else ""),
+        f"version {VERSION}",
+        "update EGS Studio" if newer else "correct the genotype",
     )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return f"one of {', '.join(names)}"
+
+
+def _refused(found: str, allowed: str, advice: str = "correct the genotype") -> InvalidGenotype:
+    return InvalidGenotype(asked="this genotype", found=found, allowed=allowed, advice=advice)
