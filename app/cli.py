@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.commands import job
 from app.plain import plain
 from app.settings import Settings
 from app.studio import Studio
@@ -159,6 +160,9 @@ def worker(run_id: RunId, attempt: Annotated[int, typer.Option("--attempt")]) ->
         cache=settings.home / "data",
     )
     raise typer.Exit(code)
+
+
+app.command(hidden=True)(job.job)
 
 
 @app.command()
@@ -335,6 +339,9 @@ def queue_priority(
 def runs(as_json: Json = False) -> None:
     """All runs, latest first."""
     _show_runs(_studio().runs(), as_json)
+
+
+app.command()(job.jobs)
 
 
 @app.command()

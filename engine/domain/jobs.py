@@ -15,6 +15,9 @@ from typing import Any
 
 from engine.domain.errors import InvalidConfig
 
+KINDS = ("child", "latency", "export")
+"""What can be asked: the figures of a child, its latency, a file that torch has to make."""
+
 
 class JobState(StrEnum):
     """Where a job is in its life."""

@@ -81,6 +81,35 @@ class Checkpoints:
                 return checkpoint
         return None
 
+    def load_near(self, loop: SearchLoop, step: int | None) -> Checkpoint:
+        """Load the checkpoint that is nearest in time to a step, and say which it was.
+
+        Args:
+            loop: Takes its state.
+            step: The last checkpoint at or before this step is taken, or the
+                first one after it where there is none; None takes the newest.
+
+        Raises:
+            NotFound: The run has no checkpoint.
+            CheckpointError: The file is damaged.
+        """
+        while True:
+            checkpoint = nearest(self._store.checkpoints(self._run.id), step)
+            if checkpoint is None:
+                raise NotFound(
+                    asked=f"a checkpoint of run {self._run.id}",
+                    found="none",
+                    allowed="a run that has ended an epoch or was paused",
+                    advice="wait for the end of the first epoch",
+                )
+            try:
+                self._load(loop, checkpoint)
+            except NotFound:
+                if checkpoint in self._store.checkpoints(self._run.id):
+                    raise
+            else:
+                return checkpoint
+
     def _load(self, loop: SearchLoop, checkpoint: Checkpoint) -> None:
         found = self._artifacts.describe(checkpoint.key)
         if found.sha256 != checkpoint.sha256:
@@ -92,6 +121,14 @@ class Checkpoints:
             )
         with self._artifacts.read(checkpoint.key) as file:
             load_checkpoint(loop, file)
+
+
+def nearest(checkpoints: Sequence[Checkpoint], step: int | None) -> Checkpoint | None:
+    """The last of the checkpoints, given by ascending step, at or before a step, else the first."""
+    if not checkpoints:
+        return None
+    before = [saved for saved in checkpoints if step is None or saved.step <= step]
+    return before[-1] if before else checkpoints[0]
 
 
 def superseded(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:

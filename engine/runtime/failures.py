@@ -28,6 +28,12 @@ def explain(error: BaseException) -> tuple[FailureReason, str]:
     return FailureReason.CRASHED, f"The search ended with {_named(error)}"
 
 
+def last_words(printed: str) -> str:
+    """How a process's log ends, as the end of a sentence."""
+    lines = printed.strip().splitlines()
+    return f"its log ends with: {lines[-1].strip()}" if lines else "it printed nothing."
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     following: BaseException | None = error

@@ -26,7 +26,9 @@ from engine.domain.errors import DeviceMissing, FailureReason, Fenced, WrongStat
 from engine.domain.ports import Clock, Device, Launcher, Node, RunStore
 from engine.domain.run import EventKind, Request, Run, RunState
 from engine.runtime.devices import choose_device, names_of
+from engine.runtime.failures import last_words
 from engine.runtime.identity import ProcessIdentity, boot_id
+from engine.runtime.job_place import JobPlace, JobRules, job_command
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Rules:
         stuck_steps: Nor before this many times its usual step.
         leave_seconds: For the workers to make checkpoints when the engine ends.
         crashes: So many in a row, without a new checkpoint, end a run.
+        job_seconds: A job that works longer has failed.
     """
 
     tick_seconds: float = 0.5
@@ -65,6 +68,7 @@ class Rules:
     stuck_steps: float = 10.0
     leave_seconds: float = 20.0
     crashes: int = 5
+    job_seconds: float = 900.0
 
 
 def worker_command(run_id: int, attempt: int) -> list[str]:
@@ -82,6 +86,7 @@ class Supervisor:
         node: Name of this machine.
         until_idle: Whether to return when no run is queued or running.
         command: The command line of a worker.
+        job_command: The command line of a job's process.
         gather: The catalogue to publish at the start.
         rules: Times and counts.
     """
@@ -95,6 +100,7 @@ class Supervisor:
         node: str | None = None,
         until_idle: bool = False,
         command: Callable[[int, int], Sequence[str]] = worker_command,
+        job_command: Callable[[int, int], Sequence[str]] = job_command,
         gather: Callable[[], Catalog] = gather_catalog,
         rules: Rules | None = None,
     ) -> None:
@@ -106,6 +112,14 @@ class Supervisor:
         self._command = command
         self._gather = gather
         self._rules = rules or Rules()
+        self._jobs = JobPlace(
+            store,
+            launcher,
+            clock,
+            node=self._node,
+            command=job_command,
+            rules=job_rules(self._rules),
+        )
         self._process = ProcessIdentity.mine().to_json()
         self._devices: tuple[Device, ...] = ()
         self._leave = Event()
@@ -177,6 +191,7 @@ class Supervisor:
             log.info("run %d: asked to leave with a checkpoint", run.id)
             self._stop(run, self._rules.leave_seconds * 0.75)
         deadline = time.monotonic() + self._rules.leave_seconds
+        self._jobs.end(leave_seconds=self._rules.leave_seconds * 0.25)
         while any(self._lives(run) for run in running) and time.monotonic() < deadline:
             time.sleep(min(0.1, self._rules.tick_seconds))
         for run in running:
@@ -196,6 +211,7 @@ class Supervisor:
             self._watch(run)
         self._rescue()
         self._start_queued()
+        self._jobs.tick(self._devices, self._elsewhere)
 
     def _beat(self) -> None:
         now = self._clock.now()
@@ -210,7 +226,7 @@ class Supervisor:
         return self._store.runs({RunState.RUNNING})
 
     def _is_idle(self) -> bool:
-        return not self._store.runs({RunState.QUEUED, RunState.RUNNING})
+        return not self._store.runs({RunState.QUEUED, RunState.RUNNING}) and self._jobs.is_idle()
 
     def _lives(self, run: Run) -> bool:
         return run.handle is not None and self._launcher.probe(run.handle) == "running"
@@ -374,6 +390,16 @@ class Supervisor:
             log.info("run %d: has ended already", claimed.id)
 
 
+def job_rules(rules: Rules) -> JobRules:
+    """The rules of jobs that follow from those of the engine."""
+    return JobRules(
+        longest_seconds=rules.job_seconds,
+        start_seconds=rules.start_seconds,
+        machine_lost_seconds=rules.machine_lost_seconds,
+        grace_seconds=rules.stop_grace_seconds,
+    )
+
+
 def patience_seconds(run: Run, rules: Rules) -> float:
     """How long a search may be without progress: ten usual steps, or ten minutes."""
     progress = run.progress
@@ -388,12 +414,6 @@ def is_dead_here(process: str) -> bool:
     except ValueError:
         return False
     return identity.boot == boot_id() and identity.process() is None
-
-
-def last_words(printed: str) -> str:
-    """How a process's log ends, as the end of a sentence."""
-    lines = printed.strip().splitlines()
-    return f"its log ends with: {lines[-1].strip()}" if lines else "it printed nothing."
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from engine.domain.catalog import Catalog
 from engine.domain.config import make_config
-from engine.domain.ports import Device
+from engine.domain.ports import Device, ProcessKind
 from engine.domain.run import Run
 from engine.runtime.identity import ProcessIdentity
 from engine.runtime.launchers.local import LocalLauncher
@@ -45,8 +45,16 @@ class RememberingLauncher(LocalLauncher):
         super().__init__(log_folder, cpu_places=1)
         self.started: list[ProcessIdentity] = []
 
-    def submit(self, run_id: int, attempt: int, argv: Sequence[str], device: Device) -> str:
-        handle = super().submit(run_id, attempt, argv, device)
+    def submit(
+        self,
+        run_id: int,
+        attempt: int,
+        argv: Sequence[str],
+        device: Device,
+        *,
+        kind: ProcessKind = "run",
+    ) -> str:
+        handle = super().submit(run_id, attempt, argv, device, kind=kind)
         self.started.append(ProcessIdentity.from_json(handle))
         return handle
 

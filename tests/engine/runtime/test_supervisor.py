@@ -5,8 +5,9 @@ import pytest
 from engine.domain.errors import EngineAlreadyRunning, FailureReason
 from engine.domain.ports import Node
 from engine.domain.run import Progress, Request, Run, RunState
+from engine.runtime.failures import last_words
 from engine.runtime.identity import ProcessIdentity
-from engine.runtime.supervisor import Rules, last_words, patience_seconds
+from engine.runtime.supervisor import Rules, patience_seconds
 from tests.engine.runtime.conftest import Machine
 
 pytestmark = pytest.mark.process

@@ -1,0 +1,1 @@
+"""Commands of `egs`, one subject a file; app.cli registers them."""
