@@ -1,8 +1,10 @@
 """The literal table of jobs: what can be asked of an engine about a run."""
 
 from engine.runtime.job_context import Perform
+from engine.runtime.latency_job import measure_network
 from engine.runtime.measurements import measure_child
 
 JOBS: dict[str, Perform] = {
     "child": measure_child,
+    "latency": measure_network,
 }

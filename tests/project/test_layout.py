@@ -19,6 +19,8 @@ FRONT_END_MODULES = (
     "app.studio",
     "app.forms",
     "app.widgets",
+    "app.job_widgets",
+    "app.requests",
     "app.settings",
     "app.wiring",
 )
