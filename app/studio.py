@@ -293,8 +293,8 @@ class Studio:
 
         Args:
             run_id: The run.
-            format_name: A name of the export table: ``genotype``, ``darts``,
-                ``module`` or ``checkpoint``.
+            format_name: A name of the export table, such as ``genotype`` or
+                ``svg``.
             step: As for :meth:`derive`; for a checkpoint, the latest at or
                 before this step.
 
@@ -304,14 +304,33 @@ class Studio:
         """
         run = self.store.run(run_id)
         exporter = _exporter(format_name)
-        if exporter.render is None:
+        if exporter.is_checkpoint:
             checkpoint = self._checkpoint(run, step)
             filename = exporter.filename(_stem(run, checkpoint.step))
             return Export(filename, exporter.media_type, artifact_key=checkpoint.key)
         genotype = self.derive(run_id, step)
-        content = exporter.render(genotype, shape_of(run.config, self._known_data(run)))
+        content = self._rendered(exporter, genotype, run)
         filename = exporter.filename(_stem(run, genotype.lineage["step"]))
         return Export(filename, exporter.media_type, content)
+
+    def _rendered(self, exporter: Exporter, genotype: Genotype, run: Run) -> bytes:
+        """The content of a format that is made here; a checkpoint lies ready."""
+        if exporter.draw is not None:
+            return exporter.draw(genotype, self._published_catalog())
+        if exporter.render is not None:
+            return exporter.render(genotype, shape_of(run.config, self._known_data(run)))
+        return b""
+
+    def _published_catalog(self) -> Catalog:
+        catalog = self.store.catalog()
+        if catalog is None:
+            raise NotFound(
+                asked="labels of the operations",
+                found="no catalogue of operations",
+                allowed="operations that an engine has published",
+                advice="start an engine once with `egs engine`",
+            )
+        return catalog
 
     def write_export(self, export: Export, file: BinaryIO) -> None:
         """Write the content of an export, wherever it lies."""

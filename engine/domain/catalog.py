@@ -48,11 +48,18 @@ class OperationCard:
 
 @dataclass(frozen=True)
 class Card:
-    """A task or an export format: name, label and one sentence."""
+    """A task or an export format: name, label and one sentence.
+
+    Attributes:
+        group: Which formats a page shows together; empty for a task.
+        by_engine: Whether the file needs torch, so that the engine has to make it.
+    """
 
     name: str
     label: str
     description: str
+    group: str = ""
+    by_engine: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from engine.domain.catalog import Card
 from engine.domain.cost import NetworkShape
 from engine.domain.genotype import Genotype, to_darts
-from engine.export.exporter import Exporter
+from engine.export.exporter import TEXT, Exporter
 
 
 def render_darts(genotype: Genotype, _: NetworkShape) -> bytes:
@@ -17,6 +17,7 @@ DARTS = Exporter(
         "Genotype (DARTS text)",
         "The architecture as Genotype(normal=…, reduce=…), flat where each node keeps two "
         "operations, else one list a node.",
+        group=TEXT,
     ),
     extension=".txt",
     media_type="text/plain",

@@ -3,27 +3,38 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.domain.catalog import Card
+from engine.domain.catalog import Card, Catalog
 from engine.domain.cost import NetworkShape
 from engine.domain.genotype import Genotype
+
+TEXT, PICTURE, CODE, NETWORK = "Text", "Picture", "Code", "Weights and graphs"
+"""Groups in which pages show the formats."""
 
 
 @dataclass(frozen=True)
 class Exporter:
-    """An export format.
+    """An export format; where both functions are None, the checkpoint itself is the file.
 
     Attributes:
         card: Its name, label and one sentence.
         extension: End of its file names, with the dot.
         media_type: For the browser.
         render: The file's content from a genotype and the shape of the run's
-            network; None where the run's checkpoint itself is the file.
+            network.
+        draw: The same for a format that shows the operations to people: from
+            a genotype and the catalogue with their labels.
     """
 
     card: Card
     extension: str
     media_type: str
     render: Callable[[Genotype, NetworkShape], bytes] | None
+    draw: Callable[[Genotype, Catalog], bytes] | None = None
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether the file lies in the artifact store already."""
+        return self.render is None and self.draw is None
 
     def filename(self, stem: str) -> str:
         """The file's name from the part that names the run and step."""

@@ -3,7 +3,7 @@
 from engine.domain.catalog import Card
 from engine.domain.cost import NetworkShape
 from engine.domain.genotype import Genotype, to_json
-from engine.export.exporter import Exporter
+from engine.export.exporter import TEXT, Exporter
 
 
 def render_genotype(genotype: Genotype, _: NetworkShape) -> bytes:
@@ -16,6 +16,7 @@ GENOTYPE = Exporter(
         "genotype",
         "Genotype (JSON)",
         "The architecture with its search space, rule and origin, to be read again by the studio.",
+        group=TEXT,
     ),
     extension=".json",
     media_type="application/json",

@@ -78,9 +78,15 @@ def cell_graph(space: SearchSpace) -> nx.MultiDiGraph:
     graph.add_node("output", label="c_{k}", kind="output")
     for index, edge in enumerate(space.edges):
         graph.add_edge(edge.source, edge.target, index=index)
-    for node in range(space.nodes):
-        graph.add_edge(space.inputs + node, "output")
+    for node in joined_nodes(space):
+        graph.add_edge(node, "output")
     return graph
+
+
+def joined_nodes(space: SearchSpace) -> range:
+    """Source numbers of the nodes that the output of a cell is made of."""
+    first, end = space.inputs, space.inputs + space.nodes
+    return range(end - 1, end) if space.output == "last" else range(first, end)
 
 
 def cell_layout(space: SearchSpace) -> CellLayout:

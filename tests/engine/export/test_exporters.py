@@ -1,4 +1,5 @@
 import ast
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from engine.domain.cost import NetworkShape
-from engine.domain.derivation import DerivationRule
+from engine.domain.derivation import DerivationRule, written_rule
 from engine.domain.errors import InvalidGenotype
 from engine.domain.genotype import Gene, Genotype, from_darts, from_json, from_masks
 from engine.domain.published import PUBLISHED
@@ -16,6 +17,7 @@ from engine.domain.snapshot import mask_of
 from engine.export import EXPORTERS
 from engine.export.module import render_module
 from engine.model.supernet import Supernet
+from engine.operations.table import OPERATIONS
 from engine.spaces import SPACES
 
 DARTS = SPACES["darts"]
@@ -98,7 +100,7 @@ def test_the_plain_file_says_where_it_comes_from_whatever_the_name_of_the_run():
     source = render_module(genotype_of(random_codes(0.2)), SHAPE)
     docstring = ast.get_docstring(ast.parse(source))
     assert '"step": 7' in docstring
-    assert '"rule": {"name": "map", "draws": 7, "scope": "node", "none_pooled": true}' in docstring
+    assert f'"rule": {json.dumps(written_rule(DerivationRule()))}' in docstring
     assert "import engine" in docstring
     assert not [line for line in source.decode().splitlines() if line.startswith("import engine")]
 
@@ -133,7 +135,7 @@ def test_an_operation_that_is_gone_is_refused_in_one_sentence():
         render_module(Genotype(space, cells), SHAPE)
     assert str(refusal.value) == (
         "Asked for a module of this genotype; found the operation 'sep_conv_9x9'; allowed is one "
-        f"of {', '.join(DARTS.operations)}; export the genotype as JSON instead."
+        f"of {', '.join(OPERATIONS)}; export the genotype as JSON instead."
     )
 
 
@@ -156,18 +158,34 @@ def test_each_format_has_its_name_its_ending_and_its_media_type():
     } == {
         "genotype": ("genotype", "run-1.json", "application/json"),
         "darts": ("darts", "run-1.txt", "text/plain"),
+        "tuple": ("tuple", "run-1-genotype.py", "text/x-python"),
+        "graphml": ("graphml", "run-1.graphml", "application/graphml+xml"),
+        "dot": ("dot", "run-1.dot", "text/vnd.graphviz"),
+        "svg": ("svg", "run-1.svg", "image/svg+xml"),
+        "png": ("png", "run-1.png", "image/png"),
         "module": ("module", "run-1.py", "text/x-python"),
         "checkpoint": ("checkpoint", "run-1.pt", "application/octet-stream"),
     }
 
 
 def test_only_the_checkpoint_is_a_file_that_lies_there_already():
-    assert [name for name, e in EXPORTERS.items() if e.render is None] == ["checkpoint"]
+    assert [name for name, e in EXPORTERS.items() if e.is_checkpoint] == ["checkpoint"]
 
 
-def test_exporting_a_module_never_imports_torch():
+def test_no_two_files_of_a_run_have_the_same_name():
+    names = [exporter.filename("run-1") for exporter in EXPORTERS.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_every_format_belongs_to_a_group():
+    groups = {name: exporter.card.group for name, exporter in EXPORTERS.items()}
+    assert all(groups.values()), groups
+
+
+def test_exporting_never_imports_torch():
     script = (
         "import sys\n"
+        "from engine.domain.catalog import Catalog\n"
         "from engine.domain.cost import NetworkShape\n"
         "from engine.domain.published import PUBLISHED\n"
         "from engine.export import EXPORTERS\n"
@@ -176,6 +194,7 @@ def test_exporting_a_module_never_imports_torch():
         "shape = NetworkShape(4, 3, 1, 3, 8, 8)\n"
         "for exporter in EXPORTERS.values():\n"
         "    exporter.render and exporter.render(genotype, shape)\n"
+        "    exporter.draw and exporter.draw(genotype, Catalog((), (), (), ()))\n"
         "assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run(

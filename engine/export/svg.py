@@ -1,0 +1,189 @@
+"""The cells as a picture of their own: SVG, for print and the web."""
+
+from itertools import groupby
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from engine.domain.catalog import Card, Catalog
+from engine.domain.genotype import Genotype
+from engine.export.drawing import TAG_HEIGHT, Drawing, DrawnCell, DrawnEdge, gather_drawing
+from engine.export.exporter import PICTURE, Exporter
+from engine.export.layout import PlacedNode
+
+INK, PALE, PAPER = "#1f2430", "#8a8f98", "#ffffff"
+MARGIN, GAP, TITLE_HEIGHT = 24.0, 40.0, 40.0
+LEGEND_STEP, LETTER = 24.0, 7.2
+"""Height of a line of the legend, and about the width of a letter of size 13."""
+
+FONT = "Helvetica, Arial, sans-serif"
+
+
+def draw_svg(genotype: Genotype, catalog: Catalog) -> bytes:
+    """The cells side by side with a legend, as one SVG that needs nothing else, UTF-8."""
+    drawing = gather_drawing(genotype, catalog)
+    width = sum(cell.layout.width for cell in drawing.cells) + GAP * (len(drawing.cells) - 1)
+    page = Element("g", transform=f"translate({MARGIN} {MARGIN})")
+    left = 0.0
+    for cell in drawing.cells:
+        page.append(_cell(cell, drawing, left))
+        left += cell.layout.width + GAP
+    below = TITLE_HEIGHT + drawing.cells[0].bottom - drawing.cells[0].top + 16
+    below = _legend(page, drawing, below, width)
+    if drawing.caption:
+        _text(page, drawing.caption, 0, below + 4, size=12, fill=PALE)
+        below += LEGEND_STEP
+    return _framed(page, drawing, width + 2 * MARGIN, below + MARGIN)
+
+
+def _framed(page: Element, drawing: Drawing, width: float, height: float) -> bytes:
+    size = {"width": f"{width:.0f}", "height": f"{height:.0f}"}
+    svg = Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "viewBox": f"0 0 {width:.0f} {height:.0f}",
+            "role": "img",
+            "font-family": FONT,
+            **size,
+        },
+    )
+    SubElement(svg, "title").text = " and ".join(cell.title for cell in drawing.cells)
+    SubElement(svg, "rect", {**size, "fill": PAPER})
+    svg.append(page)
+    return tostring(svg, encoding="UTF-8", xml_declaration=True) + b"\n"
+
+
+def _cell(cell: DrawnCell, drawing: Drawing, left: float) -> Element:
+    group = Element("g", transform=f"translate({left:.1f} 0)")
+    _text(group, cell.title, 0, 16, size=17, weight="bold")
+    inner = SubElement(group, "g", transform=f"translate(0 {TITLE_HEIGHT - cell.top:.1f})")
+    for path in cell.layout.outputs:
+        _curve(inner, path, PALE, dashed=True)
+    for edge in cell.edges:
+        for number, shift in enumerate(_beside(len(edge.operations))):
+            colour = drawing.colour(edge.operations[number].name)
+            line = _curve(inner, edge.place.path, colour)
+            line.set("transform", f"translate(0 {shift:.1f})")
+    for node in cell.layout.nodes:
+        _node(inner, node, empty=node.id in cell.empty)
+    for edge in cell.edges:
+        _tags(inner, edge, drawing)
+    return group
+
+
+def _beside(count: int) -> list[float]:
+    """Shifts that put ``count`` lines of one edge beside each other."""
+    return [3.0 * (number - (count - 1) / 2) for number in range(count)]
+
+
+def _curve(parent: Element, path: str, colour: str, *, dashed: bool = False) -> Element:
+    line = SubElement(parent, "path", {"d": path, "fill": "none", "stroke": colour})
+    line.set("stroke-width", "1.2" if dashed else "2.4")
+    if dashed:
+        line.set("stroke-dasharray", "4 4")
+    return line
+
+
+def _node(parent: Element, node: PlacedNode, *, empty: bool) -> None:
+    box = SubElement(
+        parent,
+        "rect",
+        {
+            "x": f"{node.x - node.width / 2:.1f}",
+            "y": f"{node.y - node.height / 2:.1f}",
+            "width": f"{node.width:.1f}",
+            "height": f"{node.height:.1f}",
+            "rx": "8",
+            "fill": PAPER,
+            "stroke": PALE if empty else INK,
+            "stroke-width": "1.4",
+        },
+    )
+    if empty:
+        box.set("stroke-dasharray", "3 3")
+    label = _text(parent, node.label, node.x, node.y + 5, size=15, anchor="middle")
+    if node.subscript:
+        small = SubElement(label, "tspan", {"font-size": "10", "dy": "4"})
+        small.text = node.subscript
+
+
+def _tags(parent: Element, edge: DrawnEdge, drawing: Drawing) -> None:
+    """One tag for each operation of an edge, stacked at its apex."""
+    top = edge.place.y - (len(edge.operations) - 1) * TAG_HEIGHT / 2
+    for number, card in enumerate(edge.operations):
+        middle = top + number * TAG_HEIGHT
+        _box(parent, edge.place.x - 28, middle - 8, 56, 16, drawing.colour(card.name))
+        _text(parent, card.short, edge.place.x, middle + 4, size=11, anchor="middle")
+
+
+def _box(
+    parent: Element, left: float, top: float, width: float, height: float, colour: str
+) -> None:
+    SubElement(
+        parent,
+        "rect",
+        {
+            "x": f"{left:.1f}",
+            "y": f"{top:.1f}",
+            "width": f"{width:.1f}",
+            "height": f"{height:.1f}",
+            "rx": "5",
+            "fill": PAPER,
+            "stroke": colour,
+            "stroke-width": "1.8",
+        },
+    )
+
+
+def _legend(parent: Element, drawing: Drawing, top: float, width: float) -> float:
+    """One line a family, broken where it is full; returns where it ends."""
+    for family, entries in groupby(drawing.legend, key=lambda entry: entry.card.family):
+        _text(parent, family, 0, top + 4, size=13, fill=PALE)
+        left = 80.0
+        for entry in entries:
+            space = 92 + LETTER * len(entry.card.label)
+            if left > 80 and left + space > width:
+                left, top = 80.0, top + LEGEND_STEP
+            _box(parent, left, top - 8, 56, 16, entry.colour)
+            _text(parent, entry.card.short, left + 28, top + 4, size=11, anchor="middle")
+            _text(parent, entry.card.label, left + 64, top + 4, size=13)
+            left += space
+        top += LEGEND_STEP
+    _text(parent, "output", 0, top + 4, size=13, fill=PALE)
+    _curve(parent, f"M80.0 {top:.1f}L136.0 {top:.1f}", PALE, dashed=True)
+    _text(parent, drawing.joined, 144, top + 4, size=13)
+    return top + LEGEND_STEP
+
+
+def _text(
+    parent: Element,
+    text: str,
+    x: float,
+    y: float,
+    *,
+    size: int,
+    fill: str = INK,
+    anchor: str = "start",
+    weight: str = "normal",
+) -> Element:
+    attributes = {"x": f"{x:.1f}", "y": f"{y:.1f}", "font-size": str(size), "fill": fill}
+    if anchor != "start":
+        attributes["text-anchor"] = anchor
+    if weight != "normal":
+        attributes["font-weight"] = weight
+    element = SubElement(parent, "text", attributes)
+    element.text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return element
+
+
+SVG = Exporter(
+    Card(
+        "svg",
+        "Picture (SVG)",
+        "The cells side by side with a legend, in a form that stays sharp in print.",
+        group=PICTURE,
+    ),
+    extension=".svg",
+    media_type="image/svg+xml",
+    render=None,
+    draw=draw_svg,
+)
