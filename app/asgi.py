@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from app.frontend import Frontend, api_mounted, open_frontend
 from app.settings import Settings
+from app.truth import truth_series
 from app.wire import frame_message, series_message, temperature_series
 from engine.domain.errors import NotFound, StudioError
 from engine.domain.run import Run
@@ -50,7 +51,14 @@ def series(request: Request) -> Response:
     found = front.studio.series(run.id, after=after)
     epochs = front.studio.snapshots(run.id, after=after, epochs_only=True)
     return JSONResponse(
-        series_message(run, [*found, temperature_series(epochs)]),
+        series_message(
+            run,
+            [
+                *found,
+                temperature_series(epochs),
+                *truth_series(front.tables, front.studio, run, epochs),
+            ],
+        ),
         headers={"cache-control": "no-store"},
     )
 

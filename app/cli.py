@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.commands import job
+from app.commands import derive, import_, job, truth
 from app.plain import plain
 from app.settings import Settings
 from app.studio import Studio
@@ -396,13 +396,9 @@ def presets(as_json: Json = False) -> None:
 # Taking home
 
 
-@app.command()
-def derive(run_id: RunId, step: Step = None, as_json: Json = False) -> None:
-    """Print the architecture that a run has found (as JSON, with or without --json)."""
-    from engine.domain.genotype import to_json
-
-    del as_json
-    print(to_json(_studio().derive(run_id, step)), end="")
+app.command()(derive.derive)
+app.command()(truth.truth)
+app.command("import")(import_.import_)
 
 
 @app.command()

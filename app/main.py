@@ -49,13 +49,13 @@ def main() -> None:
             url_path="new",
         ),
         st.Page(
-            _shown(lambda: live.render(studio, front.feed)),
+            _shown(lambda: live.render(studio, front.feed, front.tables)),
             title="Live",
             icon=":material/monitoring:",
             url_path="live",
         ),
         st.Page(
-            _shown(lambda: architecture.render(studio, front.feed)),
+            _shown(lambda: architecture.render(studio, front.feed, front.tables)),
             title="Architecture",
             icon=":material/account_tree:",
             url_path="architecture",

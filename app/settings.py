@@ -21,6 +21,8 @@ class Settings:
             of this machine (``EGS_DATA_ROOTS``, separated like ``PATH``).
         host: Address that the front end listens on (``EGS_HOST``).
         port: Its port (``EGS_PORT``).
+        truth_tables: Files with published accuracies, beside those in
+            ``EGS_HOME/tables`` (``EGS_TRUTH_TABLES``, separated like ``PATH``).
     """
 
     home: Path
@@ -30,6 +32,7 @@ class Settings:
     data_roots: tuple[Path, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8501
+    truth_tables: tuple[Path, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -41,12 +44,14 @@ class Settings:
         values = os.environ if environment is None else environment
         home = Path(values.get("EGS_HOME") or "~/.egs-studio").expanduser().absolute()
         roots = values.get("EGS_DATA_ROOTS", "").split(os.pathsep)
+        tables = values.get("EGS_TRUTH_TABLES", "").split(os.pathsep)
         return cls(
             home=home,
             database_url=values.get("EGS_DATABASE_URL") or f"sqlite:///{home / 'studio.db'}",
             artifacts_url=values.get("EGS_ARTIFACTS") or str(home / "artifacts"),
             cpu_places=_number(values, "EGS_CPU_PLACES", 1, low=0, high=1024),
             data_roots=tuple(Path(root).expanduser().resolve() for root in roots if root),
+            truth_tables=tuple(Path(table).expanduser().absolute() for table in tables if table),
             host=values.get("EGS_HOST") or "127.0.0.1",
             port=_number(values, "EGS_PORT", 8501, low=1, high=65535),
         )

@@ -288,7 +288,14 @@ class Studio:
             )
         return network_cost(genotype, catalog, shape_of(run.config, self._known_data(run)))
 
-    def export(self, run_id: int, format_name: str, step: int | None = None) -> Export:
+    def export(
+        self,
+        run_id: int,
+        format_name: str,
+        step: int | None = None,
+        *,
+        genotype: Genotype | None = None,
+    ) -> Export:
         """One file to take home.
 
         Args:
@@ -297,6 +304,8 @@ class Studio:
                 ``svg``.
             step: As for :meth:`derive`; for a checkpoint, the latest at or
                 before this step.
+            genotype: Another architecture than :meth:`derive` gives, such as
+                one that another rule derived from the same snapshot.
 
         Raises:
             InvalidConfig: There is no such format.
@@ -308,7 +317,7 @@ class Studio:
             checkpoint = self._checkpoint(run, step)
             filename = exporter.filename(_stem(run, checkpoint.step))
             return Export(filename, exporter.media_type, artifact_key=checkpoint.key)
-        genotype = self.derive(run_id, step)
+        genotype = genotype or self.derive(run_id, step)
         content = self._rendered(exporter, genotype, run)
         filename = exporter.filename(_stem(run, genotype.lineage["step"]))
         return Export(filename, exporter.media_type, content)

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.access import Feed
+from app.bench import Bench, bench
 from app.components.derived_cell import derived_cells, derived_data
 from app.studio import Studio
+from app.truth import TruthTables
 from app.widgets import (
     figure,
     go_to,
@@ -23,6 +25,13 @@ from engine.domain.errors import NotFound
 from engine.domain.genotype import Genotype, to_darts
 from engine.domain.run import Run
 from engine.domain.snapshot import Snapshot
+from pages.derivation_bench import (
+    FIGURE_HELP,
+    bench_figures,
+    child_button,
+    choose_rule,
+    published_figures,
+)
 
 ICONS = {
     "genotype": ":material/data_object:",
@@ -33,7 +42,7 @@ ICONS = {
 LATEST = "latest"
 
 
-def render(studio: Studio, feed: Feed) -> None:
+def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
     """Draw the page of the run in the address."""
     st.title("Architecture", anchor=False)
     run = run_from_query(studio)
@@ -48,7 +57,11 @@ def render(studio: Studio, feed: Feed) -> None:
         _choose_run(studio, run)
         step = _choose_step(studio, run)
         link_to("live", "Watch it", ":material/monitoring:", run=run.id, step=step)
-    refreshing(lambda: _page(studio, studio.run(run.id), step, feed))
+    found = _found(studio, run, step)
+    if found is not None:
+        refreshing(lambda: _page(studio, studio.run(run.id), found, tables))
+        child_button(studio, run, found)
+        refreshing(lambda: _take_home(studio, run, found, step, feed))
 
 
 def _choose_run(studio: Studio, run: Run) -> None:
@@ -91,43 +104,67 @@ def _choose_step(studio: Studio, run: Run) -> int | None:
     return step
 
 
-def _page(studio: Studio, run: Run, step: int | None, feed: Feed) -> None:
+def _found(studio: Studio, run: Run, step: int | None) -> Bench | None:
+    """What the rule in the address derives; None, with the reason shown, where it cannot yet."""
+    if studio.catalog() is None:
+        return None
     try:
-        genotype = studio.derive(run.id, step)
+        studio.derive(run.id, step)
+        with st.container(border=True):
+            return bench(studio, run.id, step, choose_rule(run))
     except NotFound as error:
         st.info(plain(str(error)), icon=":material/hourglass_empty:")
-        return
-    catalog = studio.catalog()
+        return None
+
+
+def _page(studio: Studio, run: Run, found: Bench, tables: TruthTables) -> None:
+    genotype, catalog = found.genotype, studio.catalog()
     if catalog is None:
         return
-    _figures(studio, run, genotype)
+    _figures(studio, run, found, tables)
     with st.container(border=True):
         derived_cells(derived_data(genotype, catalog, cells=run.config.cells), key="derived")
         for kind, node in genotype.empty_nodes:
             st.caption(f"Node {node} of the {kind} cell keeps no operation, so it is zero.")
     if genotype.rule is not None:
         st.caption(rule_words(genotype.rule))
-    _downloads(studio, run, genotype, step, feed)
+
+
+def _take_home(studio: Studio, run: Run, found: Bench, step: int | None, feed: Feed) -> None:
+    _downloads(studio, run, found.genotype, step, feed)
     st.subheader("Genotype", anchor=False)
-    st.caption("In the notation of DARTS: (operation, source), sources 0 and 1 are the inputs.")
-    st.code(to_darts(genotype), language="python", wrap_lines=True)
+    st.caption("In the notation of DARTS: (operation, source); the inputs come first.")
+    st.code(to_darts(found.genotype), language="python", wrap_lines=True)
 
 
 def rule_words(rule: DerivationRule) -> str:
     """The derivation rule in words."""
     row = "node, over all its incoming operations," if rule.scope == "node" else "edge"
-    text = (
-        f"Derived without chance: for each {row} the set of operations that {rule.draws} draws "
-        "keep most probably (the mode of the ensemble); `none` is dropped afterwards."
-    )
-    if rule.scope == "node" and rule.none_pooled:
-        text += " The `none` of all incoming edges counts as one."
-    return text
+    pooled = " The `none` of all incoming edges counts as one."
+    texts = {
+        "map": f"Derived without chance: for each {row} the set of operations that {rule.draws} "
+        "draws keep most probably (the mode of the ensemble); `none` is dropped afterwards.",
+        "draw": f"One draw of the ensemble: for each {row} what {rule.draws} draws hit, with seed "
+        f"{rule.seed}; `none` is dropped afterwards.",
+        "marginal": f"For each {row} every operation that {rule.draws} draws keep with probability "
+        f"{rule.threshold:g} or more; `none` is dropped afterwards.",
+        "top2": f"As in DARTS: for each node its {rule.edges_kept} strongest incoming edges, with "
+        "the best operation of each, `none` left aside.",
+        "vote": f"For each {row} every operation in more than half of {rule.votes} codes of "
+        f"{rule.draws} draws, with seed {rule.seed}; `none` is dropped afterwards.",
+    }
+    counts = rule.scope == "node" and rule.none_pooled
+    return texts[rule.name] + (pooled if counts and rule.name not in {"draw", "top2"} else "")
 
 
-def _figures(studio: Studio, run: Run, genotype: Genotype) -> None:
-    measured = studio.snapshot(run.id, genotype.lineage["step"])
-    values = architecture_figures(genotype, _cost(studio, run, genotype), measured)
+def _figures(studio: Studio, run: Run, found: Bench, tables: TruthTables) -> None:
+    genotype = found.genotype
+    snapshot = studio.snapshot(run.id, genotype.lineage["step"]) if found.measured else None
+    values = {
+        **architecture_figures(genotype, found.cost, snapshot),
+        **bench_figures(found),
+        **published_figures(tables, genotype),
+    }
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(run)
         st.caption(
@@ -136,7 +173,7 @@ def _figures(studio: Studio, run: Run, genotype: Genotype) -> None:
         )
     with st.container(horizontal=True, gap="small"):
         for label, value in values.items():
-            st.metric(label, value, border=True)
+            st.metric(label, value, border=True, help=FIGURE_HELP.get(label))
 
 
 def architecture_figures(
@@ -154,20 +191,12 @@ def architecture_figures(
     }
 
 
-def _cost(studio: Studio, run: Run, genotype: Genotype) -> Cost | None:
-    try:
-        return studio.cost(run.id, genotype)
-    except NotFound:
-        return None
-
-
 def _downloads(
     studio: Studio, run: Run, genotype: Genotype, chosen: int | None, feed: Feed
 ) -> None:
     st.subheader("Take it home", anchor=False)
     catalog = studio.catalog()
     exporters = catalog.exporters if catalog else ()
-    step = int(genotype.lineage["step"])
     for column, card in zip(st.columns(len(exporters) or 1), exporters, strict=False):
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{plain(card.label)}**")
@@ -175,18 +204,18 @@ def _downloads(
             if card.name == "checkpoint":
                 _checkpoint_link(studio, run, chosen, feed)
             else:
-                _download(studio, run, card.name, step)
+                _download(studio, run, card.name, genotype)
 
 
-def _download(studio: Studio, run: Run, name: str, step: int) -> None:
+def _download(studio: Studio, run: Run, name: str, genotype: Genotype) -> None:
     try:
-        export = studio.export(run.id, name, step)
+        export = studio.export(run.id, name, genotype=genotype)
     except NotFound as error:
         st.caption(plain(str(error)))
         return
     st.download_button(
         "Download",
-        data=_content(studio, run.id, name, step),
+        data=_content(studio, run.id, name, genotype),
         file_name=export.filename,
         mime=export.media_type,
         on_click="ignore",
@@ -195,9 +224,9 @@ def _download(studio: Studio, run: Run, name: str, step: int) -> None:
     )
 
 
-def _content(studio: Studio, run_id: int, name: str, step: int) -> Callable[[], bytes]:
+def _content(studio: Studio, run_id: int, name: str, genotype: Genotype) -> Callable[[], bytes]:
     def content() -> bytes:
-        return studio.export(run_id, name, step).content or b""
+        return studio.export(run_id, name, genotype=genotype).content or b""
 
     return content
 

@@ -6,10 +6,11 @@ import streamlit as st
 
 from app.access import Feed
 from app.components.cell_player import cell_player, player_data
-from app.components.curves import curve_data, curves
+from app.components.curves import CHARTS, TRUTH_CHARTS, curve_data, curves
 from app.components.table import Column, data_table
 from app.figures.heatmap import edge_heatmap, edge_heatmaps
 from app.studio import Studio
+from app.truth import TruthTables, truth_series
 from app.widgets import (
     duration,
     engine_notice,
@@ -45,7 +46,7 @@ LOG_COLUMNS = (
 )
 
 
-def render(studio: Studio, feed: Feed) -> None:
+def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
     """Draw the page of the run in the address."""
     run = run_from_query(studio)
     if run is None:
@@ -68,7 +69,7 @@ def render(studio: Studio, feed: Feed) -> None:
     st.subheader("Curves", anchor=False)
     st.caption("Drag across a chart to zoom; a double click shows everything again.")
     refreshing(
-        lambda: _curves(studio, run.id, feed),
+        lambda: _curves(studio, run.id, feed, tables),
         every=None if feed.mounted or not lively else 2 * FIGURES_SECONDS,
     )
     st.subheader("Event log", anchor=False)
@@ -243,16 +244,27 @@ def moment_to_show(studio: Studio, run: Run) -> Snapshot | None:
     return first[0] if first else None
 
 
-def _curves(studio: Studio, run_id: int, feed: Feed) -> None:
+def _curves(studio: Studio, run_id: int, feed: Feed, tables: TruthTables) -> None:
     run = studio.run(run_id)
+    for problem in tables.problems():
+        st.warning(plain(problem), icon=":material/table:")
+    charts = (*CHARTS, *TRUTH_CHARTS) if tables.fitting(studio.space(run)) else CHARTS
     address = feed.address(run.id, run.uid, "series")
-    series: Any = None if address else _whole_series(studio, run)
-    curves(curve_data(run, address=address, series=series), key=f"curves-{run.uid}")
+    series: Any = None if address else _whole_series(studio, run, tables)
+    data = curve_data(run, address=address, series=series, charts=charts)
+    curves(data, key=f"curves-{run.uid}")
 
 
-def _whole_series(studio: Studio, run: Run) -> Any:
+def _whole_series(studio: Studio, run: Run, tables: TruthTables) -> Any:
     epochs = studio.snapshots(run.id, epochs_only=True)
-    return series_message(run, [*studio.series(run.id), temperature_series(epochs)])
+    return series_message(
+        run,
+        [
+            *studio.series(run.id),
+            temperature_series(epochs),
+            *truth_series(tables, studio, run, epochs),
+        ],
+    )
 
 
 def log_rows(events: list[RunEvent]) -> list[dict[str, Any]]:

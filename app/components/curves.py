@@ -76,6 +76,23 @@ CHARTS: tuple[Chart, ...] = (
     ),
 )
 
+TRUTH_CHARTS: tuple[Chart, ...] = (
+    Chart(
+        "True accuracy",
+        "%",
+        (Line("true_accuracy", "published, after full training", CHILD),),
+        "Of the cell derived at the end of each epoch, on the test split, from the table at hand. "
+        "The search never sees it.",
+    ),
+    Chart(
+        "True rank",
+        "",
+        (Line("true_rank", "rank among all cells of the table", OTHER),),
+        "1 is the best. Where a cell keeps several operations on an edge, the table has no entry.",
+    ),
+)
+"""Shown where a table of published accuracies fits the search space."""
+
 
 def curve_data(
     run: Run,

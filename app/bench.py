@@ -1,0 +1,161 @@
+"""The derivation bench: any rule on any snapshot, and what its architecture is worth.
+
+Everything is computed from recorded probabilities, so that it is there at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.studio import Export, Studio
+from engine.domain.chances import CodeProbability
+from engine.domain.config import SearchConfig
+from engine.domain.cost import Cost
+from engine.domain.derivation import DerivationRule, code_probability, derive, stability
+from engine.domain.errors import NotFound, WrongState
+from engine.domain.genotype import Genotype, from_masks, to_masks
+from engine.domain.run import Run
+from engine.domain.snapshot import Snapshot
+
+COMPARED_SNAPSHOTS = 20
+PAGE_OF_SNAPSHOTS = 200
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An architecture that a rule derives at one moment, with its figures.
+
+    Attributes:
+        genotype: The architecture; the rule is written into it.
+        cost: Parameters and multiply-adds in the run's own network; None while
+            no engine has published its operations.
+        probability: That the rule's M draws give exactly this architecture.
+        stability: Share of the snapshots just before that derive the same;
+            None where there is none before.
+        compared: How many snapshots that share is of.
+        measured: Figures of the child at that moment, where it is the very
+            architecture that the search measured; else empty.
+    """
+
+    genotype: Genotype
+    cost: Cost | None
+    probability: CodeProbability
+    stability: float | None
+    compared: int
+    measured: Mapping[str, float]
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """The arguments of the job that measures this child with inherited weights."""
+        masks = {kind: list(edges) for kind, edges in to_masks(self.genotype).items()}
+        return {"step": self.genotype.lineage["step"], "masks": masks}
+
+
+def own_rule(run: Run) -> DerivationRule:
+    """The rule that fits a search: its draws and its scope.
+
+    Raises:
+        WrongState: The run is a training, which derives nothing.
+    """
+    if isinstance(run.config, SearchConfig):
+        return run.config.rule
+    raise WrongState(
+        asked=f"an architecture derived from run {run.id}",
+        found="the training of an architecture that was given",
+        allowed="a search",
+        advice="choose the search that found it",
+    )
+
+
+def changed_rule(run: Run, **changes: Any) -> DerivationRule:
+    """The run's own rule with other parameters; its scope stays the search's.
+
+    Raises:
+        InvalidConfig: A parameter is out of its bounds.
+        WrongState: The run is a training.
+    """
+    return replace(own_rule(run), **changes)
+
+
+def bench(
+    studio: Studio,
+    run_id: int,
+    step: int | None = None,
+    rule: DerivationRule | None = None,
+    *,
+    last: int = COMPARED_SNAPSHOTS,
+) -> Bench:
+    """What a rule derives at a moment, with cost, probability and stability.
+
+    Args:
+        studio: The use cases.
+        run_id: The search.
+        step: The moment, as for :meth:`Studio.derive`.
+        rule: The rule; None takes the run's own.
+        last: With how many snapshots before it the architecture is compared.
+
+    Raises:
+        NotFound: Nothing has been recorded there.
+        WrongState: The run is a training.
+    """
+    run = studio.run(run_id)
+    rule = rule or own_rule(run)
+    snapshot, lineage = _moment(studio, run, step)
+    space = studio.space(run)
+    masks = derive(space, snapshot.probabilities, rule)
+    genotype = from_masks(space, masks, rule, lineage)
+    earlier = [s.probabilities for s in _before(studio, run, snapshot.step, last)]
+    return Bench(
+        genotype=genotype,
+        cost=_cost(studio, run, genotype),
+        probability=code_probability(space, snapshot.probabilities, masks, rule),
+        stability=stability(space, earlier, masks, rule),
+        compared=len(earlier),
+        measured=dict(snapshot.metrics) if snapshot.derived == masks else {},
+    )
+
+
+def export_benched(
+    studio: Studio, run_id: int, format_name: str, step: int | None, rule: DerivationRule
+) -> Export:
+    """One file of the architecture that a rule derives; see :meth:`Studio.export`."""
+    run = studio.run(run_id)
+    snapshot, lineage = _moment(studio, run, step)
+    space = studio.space(run)
+    masks = derive(space, snapshot.probabilities, rule)
+    return studio.export(
+        run_id, format_name, step, genotype=from_masks(space, masks, rule, lineage)
+    )
+
+
+def _moment(studio: Studio, run: Run, step: int | None) -> tuple[Snapshot, Mapping[str, Any]]:
+    """The snapshot to derive from, and the lineage of what is derived there."""
+    lineage = studio.derive(run.id, step).lineage
+    snapshot = studio.snapshot(run.id, lineage["step"])
+    if snapshot is None:
+        raise NotFound(
+            asked=f"an architecture of run {run.id} at step {lineage['step']}",
+            found="that its history was taken back just now",
+            allowed="a step that is recorded",
+            advice="choose another moment",
+        )
+    return snapshot, lineage
+
+
+def _before(studio: Studio, run: Run, step: int, count: int) -> list[Snapshot]:
+    """The last snapshots before a step; every interval of the run there is at least one."""
+    found: list[Snapshot] = []
+    after = max(-1, step - count * run.config.snapshot_interval - 1)
+    while page := studio.snapshots(run.id, after=after, limit=PAGE_OF_SNAPSHOTS):
+        found += [snapshot for snapshot in page if snapshot.step < step]
+        after = page[-1].step
+        if after >= step:
+            break
+    return found[-count:]
+
+
+def _cost(studio: Studio, run: Run, genotype: Genotype) -> Cost | None:
+    try:
+        return studio.cost(run.id, genotype)
+    except NotFound:
+        return None

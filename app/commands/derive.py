@@ -1,0 +1,78 @@
+"""``egs derive``: the architecture that a run has found, by any rule."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from app.bench import Bench, bench, changed_rule
+from app.plain import plain
+from app.settings import Settings
+from app.terminal import print_rows
+from app.wiring import open_studio
+from engine.domain.derivation import RULES
+from engine.domain.genotype import to_json
+
+
+def derive(
+    run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")],
+    step: Annotated[
+        int | None,
+        typer.Option("--snapshot", metavar="STEP", help="Latest snapshot at or before this step."),
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", help=f"One of {', '.join(RULES)}; the search's own.")
+    ] = None,
+    draws: Annotated[int | None, typer.Option(help="Number of draws M.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of draw and vote.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Of marginal, from 0 to 1.")] = None,
+    votes: Annotated[int | None, typer.Option(help="Codes that vote.")] = None,
+    edges_kept: Annotated[
+        int | None, typer.Option("--edges", help="Incoming edges that a node keeps (top2).")
+    ] = None,
+    none_pooled: Annotated[
+        bool | None, typer.Option("--pool-none/--no-pool-none", help="Count `none` as one item.")
+    ] = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Print cost, probability and stability instead.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print the architecture that a run has found (as JSON, with or without --json)."""
+    studio = open_studio(Settings.from_environment())
+    given = {
+        "name": rule,
+        "draws": draws,
+        "seed": seed,
+        "threshold": threshold,
+        "votes": votes,
+        "edges_kept": edges_kept,
+        "none_pooled": none_pooled,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    if not changes and not figures:
+        print(to_json(studio.derive(run_id, step)), end="")
+        return
+    found = bench(studio, run_id, step, changed_rule(studio.run(run_id), **changes))
+    if not figures:
+        print(to_json(found.genotype), end="")
+    elif as_json:
+        print(json.dumps(plain(figures_of(found)), indent=2, allow_nan=False))
+    else:
+        print_rows(("Figure", "Value"), list(figures_of(found).items()))
+
+
+def figures_of(found: Bench) -> dict[str, Any]:
+    """The figures of a bench by name; None where something is not known."""
+    return {
+        "rule": found.genotype.rule.name if found.genotype.rule else None,
+        "step": found.genotype.lineage["step"],
+        "operations": sum(len(node) for cell in found.genotype.cells.values() for node in cell),
+        "parameters": found.cost.parameters if found.cost else None,
+        "multiply_adds": found.cost.multiply_adds if found.cost else None,
+        "probability": found.probability.value,
+        "probability_log10": found.probability.log10,
+        "stability": found.stability,
+        "compared_snapshots": found.compared,
+        **found.measured,
+    }

@@ -1,0 +1,202 @@
+"""The bench of the Architecture page: any rule, and what its architecture is worth."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from app.bench import Bench, own_rule
+from app.job_widgets import job_button
+from app.studio import Studio
+from app.truth import TruthTables
+from app.widgets import figure, plain
+from engine.domain.chances import CodeProbability
+from engine.domain.derivation import LIMITS, RULES, DerivationRule
+from engine.domain.errors import InvalidConfig, InvalidGenotype
+from engine.domain.genotype import Genotype, to_masks
+from engine.domain.run import Run
+
+IN_ADDRESS = {
+    "name": "rule",
+    "draws": "draws",
+    "seed": "seed",
+    "threshold": "threshold",
+    "votes": "votes",
+    "edges_kept": "edges",
+    "none_pooled": "pooled",
+}
+"""Names of a rule's parameters in the address of the page."""
+
+LABELS = {
+    "draws": "Draws M",
+    "seed": "Seed",
+    "threshold": "Threshold",
+    "votes": "Codes that vote",
+    "edges_kept": "Edges a node",
+    "none_pooled": "Pool none",
+}
+HELP = {
+    "draws": "How many draws a row is asked to explain; the search's own number at first.",
+    "seed": "The same seed draws the same code from the same probabilities.",
+    "threshold": "Keep what the draws keep with at least this probability.",
+    "votes": "An operation needs more than half of them.",
+    "edges_kept": "DARTS keeps 2 in its convolutional cell and 1 in its recurrent cell.",
+    "none_pooled": "Rank the `none` of all incoming edges of a node as one item.",
+}
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def rule_from_address(run: Run, address: Mapping[str, str]) -> DerivationRule:
+    """The rule in the address; what is not there is the run's own.
+
+    Raises:
+        InvalidConfig: A parameter has no such value.
+    """
+    changes: dict[str, Any] = {}
+    for parameter, name in IN_ADDRESS.items():
+        if name in address:
+            changes[parameter] = _read(parameter, address[name])
+    return replace(own_rule(run), **changes)
+
+
+def address_of(run: Run, rule: DerivationRule) -> dict[str, str]:
+    """What of a rule has to stand in the address: where it differs from the run's own."""
+    own = own_rule(run)
+    read = ("name", *RULES[rule.name].parameters)
+    given = {name: (getattr(rule, name), getattr(own, name)) for name in read}
+    return {
+        IN_ADDRESS[name]: str(int(value) if isinstance(value, bool) else value)
+        for name, (value, default) in given.items()
+        if value != default
+    }
+
+
+def choose_rule(run: Run) -> DerivationRule:
+    """Draw the controls; a change goes to the address, so that everything follows it."""
+    try:
+        rule = rule_from_address(run, st.query_params.to_dict())
+    except InvalidConfig as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        rule = own_rule(run)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen: Any = st.selectbox(
+            "Rule",
+            list(RULES),
+            index=list(RULES).index(rule.name),
+            format_func=lambda name: RULES[name].label,
+            key=f"rule-{run.id}-{rule.name}",
+            width=260,
+        )
+        changed = replace(rule, name=chosen)
+        for parameter in RULES[rule.name].parameters:
+            value = _control(run, rule, parameter)
+            changed = replace(changed, **{parameter: value})
+    own = " This is the search's own rule." if rule == own_rule(run) else ""
+    st.caption(RULES[rule.name].description + " `none` is dropped afterwards." + own)
+    if changed != rule:
+        for name in IN_ADDRESS.values():
+            st.query_params.pop(name, None)
+        for name, text in address_of(run, changed).items():
+            st.query_params[name] = text
+        st.rerun()
+    return rule
+
+
+def bench_figures(found: Bench) -> dict[str, str]:
+    """What the probabilities say of an architecture, as people read it."""
+    share = None if found.stability is None else 100 * found.stability
+    return {
+        "Probability": probability_words(found.probability),
+        "Stability": figure(share, "{:.0f}", f" % of {found.compared}"),
+    }
+
+
+FIGURE_HELP = {
+    "Probability": "That the draws give exactly this architecture; codes that differ in `none` "
+    "only count as the same.",
+    "Stability": "Share of the snapshots just before this one from which the same rule derives "
+    "the same architecture.",
+    "Published accuracy": "On the test split after full training, from the table at hand.",
+    "Published rank": "Among all cells of the table; 1 is the best.",
+}
+
+
+def probability_words(probability: CodeProbability) -> str:
+    """A probability in per cent, or as one in a power of ten where that says more."""
+    if probability.log10 >= -3:
+        return f"{100 * probability.value:.3g} %"
+    if probability.value == 0 and probability.log10 == float("-inf"):
+        return "0"
+    return "1 in 10" + f"{-probability.log10:.0f}".translate(SUPERSCRIPTS)
+
+
+def published_figures(tables: TruthTables, genotype: Genotype) -> dict[str, str]:
+    """Published accuracy and rank, where a table fits; a dash where it has no such cell."""
+    table = tables.fitting(genotype.space)
+    if table is None:
+        return {}
+    try:
+        truth = table.lookup(genotype.space, to_masks(genotype))
+    except InvalidGenotype:
+        return {"Published accuracy": "–", "Published rank": "–"}
+    return {
+        "Published accuracy": f"{truth.test_accuracy:.2f} %",
+        "Published rank": f"{truth.rank:,} / {truth.cells:,}",
+    }
+
+
+def child_button(studio: Studio, run: Run, found: Bench) -> None:
+    """Ask an engine for this child's figures with the search's own weights."""
+    job_button(
+        studio,
+        run.id,
+        "child",
+        found.question,
+        label="Measure child accuracy",
+        key="measure-child",
+        show=_show_child,
+        help_text="Runs exactly this architecture with the weights of the nearest checkpoint "
+        "on the validation data, without fine-tuning.",
+        icon=":material/speed:",
+    )
+
+
+def child_words(result: Mapping[str, Any]) -> str:
+    """The answer of such a job in a sentence."""
+    name = str(result.get("score_name", "score")).replace("_", " ")
+    return (
+        f"Child {name} {result['score']:.2f}, loss {result['loss']:.3f}, "
+        f"with the weights of step {result['step']:,}."
+    )
+
+
+def _show_child(result: Mapping[str, Any]) -> None:
+    st.success(plain(child_words(result)), icon=":material/speed:")
+
+
+def _read(parameter: str, text: str) -> Any:
+    readers: dict[str, Callable[[str], Any]] = {
+        "name": str,
+        "threshold": float,
+        "none_pooled": lambda value: bool(int(value)),
+    }
+    try:
+        return readers.get(parameter, int)(text)
+    except ValueError:
+        return text
+
+
+def _control(run: Run, rule: DerivationRule, parameter: str) -> Any:
+    value, key = getattr(rule, parameter), f"bench-{run.id}-{rule.name}-{parameter}"
+    key += f"-{value}"
+    if parameter == "none_pooled":
+        return st.toggle(LABELS[parameter], value, key=key, help=HELP[parameter])
+    low, high = LIMITS[parameter]
+    if parameter == "threshold":
+        return st.number_input(
+            LABELS[parameter], low, high, value, 0.05, key=key, help=HELP[parameter], width=140
+        )
+    return st.number_input(
+        LABELS[parameter], int(low), int(high), value, 1, key=key, help=HELP[parameter], width=140
+    )
