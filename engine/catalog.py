@@ -1,5 +1,6 @@
-"""Gathers the cards of the four literal tables."""
+"""Gathers the cards of the literal tables."""
 
+from engine.conversion.table import CONVERSIONS
 from engine.domain.catalog import Catalog
 from engine.export.table import EXPORTERS
 from engine.operations.table import OPERATIONS
@@ -13,5 +14,8 @@ def gather_catalog() -> Catalog:
         operations=tuple(operation.card for operation in OPERATIONS.values()),
         spaces=tuple(SPACES.values()),
         tasks=tuple(TASKS.values()),
-        exporters=tuple(exporter.card for exporter in EXPORTERS.values()),
+        exporters=(
+            *(exporter.card for exporter in EXPORTERS.values()),
+            *(conversion.card for conversion in CONVERSIONS.values()),
+        ),
     )

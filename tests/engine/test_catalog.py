@@ -1,6 +1,7 @@
 import pytest
 
 from engine.catalog import gather_catalog
+from engine.conversion.table import CONVERSIONS
 from engine.domain.errors import InvalidConfig
 from engine.export import EXPORTERS
 from engine.operations.table import OPERATIONS
@@ -11,7 +12,8 @@ def test_the_catalogue_holds_the_cards_of_all_four_tables_in_their_order():
     catalog = gather_catalog()
     assert [card.name for card in catalog.operations] == list(OPERATIONS)
     assert [space.name for space in catalog.spaces] == list(SPACES)
-    assert [card.name for card in catalog.exporters] == list(EXPORTERS)
+    assert [card.name for card in catalog.exporters] == [*EXPORTERS, *CONVERSIONS]
+    assert [c.name for c in catalog.exporters if c.by_engine] == list(CONVERSIONS)
     assert "image_classification" in [card.name for card in catalog.tasks]
 
 
@@ -26,8 +28,8 @@ def test_an_operation_that_is_gone_still_has_a_card():
 
 def test_an_unknown_format_is_refused_in_one_sentence():
     with pytest.raises(InvalidConfig) as refusal:
-        gather_catalog().exporter("onnx")
+        gather_catalog().exporter("caffe")
     assert str(refusal.value) == (
-        "Asked for the export format 'onnx'; found no such export format; allowed is one of "
-        "genotype, darts, module, checkpoint; choose one of these."
+        "Asked for the export format 'caffe'; found no such export format; allowed is one of "
+        f"{', '.join([*EXPORTERS, *CONVERSIONS])}; choose one of these."
     )

@@ -1,0 +1,153 @@
+"""Each format, read back by the library that it is for."""
+
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import pytest
+import torch
+from safetensors.torch import load
+from torch import nn
+
+from engine.conversion.child import Port, furthest
+from engine.conversion.conversion import CannotConvert
+from engine.conversion.graph_data import convert_graph, graph_tensors
+from engine.conversion.onnx_graph import OPSET, compare_onnx
+from engine.conversion.program import convert_program, refuse_difference
+from engine.conversion.table import CONVERSIONS
+from engine.conversion.weights import convert_weights
+from engine.domain.genotype import from_json
+
+NO_NOISE = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+"""torch.export and PyG call functions of torch by old names."""
+
+
+@pytest.fixture(scope="module")
+def onnx_file(child):
+    return CONVERSIONS["onnx"].convert(child)
+
+
+def test_every_conversion_has_its_name_and_is_made_by_the_engine():
+    for name, conversion in CONVERSIONS.items():
+        assert conversion.card.name == name
+        assert conversion.card.by_engine
+        assert conversion.card.group
+    endings = [conversion.extension for conversion in CONVERSIONS.values()]
+    assert len(set(endings)) == len(endings)
+
+
+def test_safetensors_give_the_same_answers_in_a_fresh_network(child):
+    tensors = load(convert_weights(child).content)
+    assert tensors.keys() == child.network.state_dict().keys()
+    assert all(torch.equal(tensors[k], v) for k, v in child.network.state_dict().items())
+
+
+@NO_NOISE
+def test_the_program_runs_without_source_for_any_batch(child):
+    made = convert_program(child)
+    program = torch.export.load(BytesIO(made.content)).module()
+    for count in (1, 2, 11):
+        inputs = child.of_another_size(count)
+        assert furthest(child.answer(inputs), (program(*inputs),)) < 1e-4
+    assert made.facts["difference"] < 1e-4
+
+
+@NO_NOISE
+def test_onnx_answers_as_pytorch_does_for_any_batch(child, onnx_file):
+    session = onnxruntime.InferenceSession(onnx_file.content, providers=["CPUExecutionProvider"])
+    for count in (1, 2, 11):
+        images = child.of_another_size(count)[0] + torch.randn(1)
+        (found,) = session.run(["scores"], {"images": images.numpy()})
+        torch.testing.assert_close(
+            torch.from_numpy(found), child.answer((images,))[0], atol=1e-4, rtol=0
+        )
+    assert onnx_file.facts["difference"] < 1e-4
+
+
+def test_onnx_names_its_ports_operators_and_origin(child, onnx_file):
+    model = onnx.load_from_string(onnx_file.content)
+    assert [value.name for value in model.graph.input] == ["images"]
+    for value in (*model.graph.input, *model.graph.output):
+        assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
+    assert [entry.version for entry in model.opset_import if not entry.domain] == [OPSET]
+    notes = {entry.key: entry.value for entry in model.metadata_props}
+    assert from_json(notes["genotype"]) == child.genotype
+
+
+def test_onnx_tells_nothing_of_the_machine_that_made_it(onnx_file):
+    assert b"site-packages" not in onnx_file.content
+    assert str(Path(__file__).parents[3]).encode() not in onnx_file.content
+
+
+def test_an_onnx_file_of_another_network_is_noticed(child, onnx_file):
+    other = replace(child, network=nn.Sequential(child.network, nn.Softmax(1)))
+    difference = compare_onnx(other, onnx_file.content)
+    with pytest.raises(CannotConvert) as refusal:
+        refuse_difference("ONNX graph", difference)
+    assert "allowed is a difference of at most 0.0001" in str(refusal.value)
+
+
+@pytest.mark.parametrize("difference", [float("nan"), float("inf"), 1.1e-4])
+def test_no_difference_above_the_tolerance_passes(difference):
+    with pytest.raises(CannotConvert):
+        refuse_difference("copy", difference)
+
+
+class FixedBatch(nn.Module):
+    def forward(self, images):
+        return images.reshape(4, -1)
+
+
+class Decides(nn.Module):
+    def forward(self, images):
+        return images if images.sum().item() > 0 else -images
+
+
+@NO_NOISE
+@pytest.mark.parametrize("network", [FixedBatch(), Decides()], ids=["batch", "branch"])
+@pytest.mark.parametrize("name", ["onnx", "torch_export"])
+def test_a_network_that_no_graph_can_hold_is_refused_in_one_sentence(child, network, name):
+    odd = replace(
+        child,
+        network=network,
+        example=(torch.ones(4, 3),),
+        inputs=(Port("images"),),
+        outputs=(Port("out"),),
+    )
+    with pytest.raises(CannotConvert) as refusal:
+        CONVERSIONS[name].convert(odd)
+    assert "a graph of this network for inputs of the shapes [4, 3]" in str(refusal.value)
+
+
+@NO_NOISE
+def test_the_graph_is_a_torch_geometric_data_again(child, genotype):
+    from torch_geometric.data import Data
+
+    content = torch.load(BytesIO(convert_graph(child).content), weights_only=True)
+    data = Data.from_dict(content)
+    assert data.validate()
+    operations = [data.operations[int(row.argmax())] for row in data.edge_attr]
+    kept = sum(len(node) for cell in genotype.cells.values() for node in cell)
+    assert len(operations) - operations.count("output") == kept
+    assert operations.count("output") == 4
+    assert data.num_nodes == 2 * (2 + 2 + 1)
+
+
+def test_edges_of_the_graph_are_the_genes(genotype):
+    found = graph_tensors(genotype)
+    space = genotype.space
+    genes = set()
+    for (a, b), row in zip(found["edge_index"].T.tolist(), found["edge_attr"], strict=True):
+        operation = found["operations"][int(row.argmax())]
+        if operation != "output":
+            kind = found["cells"][int(found["cell"][a])]
+            source, target = int(found["position"][a]), int(found["position"][b])
+            genes.add((kind, target - space.inputs, operation, source))
+    assert genes == {
+        (kind, node, gene.operation, gene.source)
+        for kind, cell in genotype.cells.items()
+        for node, kept in enumerate(cell)
+        for gene in kept
+    }
