@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from app.commands import derive, import_, job, truth
+from app.commands.networks import make_network_file
 from app.plain import plain
 from app.settings import Settings
 from app.studio import Studio
@@ -27,6 +28,7 @@ from engine.domain.config import SearchConfig, make_config
 from engine.domain.errors import InvalidConfig, StudioError
 from engine.domain.presets import PRESETS, preset
 from engine.domain.run import Run, RunState
+from engine.export import EXPORTERS
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 SERVE_SECONDS = 60.0
@@ -405,7 +407,12 @@ app.command("import")(import_.import_)
 def export(
     run_id: RunId,
     format_name: Annotated[
-        str, typer.Option("--format", help="genotype, darts, module or checkpoint.")
+        str,
+        typer.Option(
+            "--format",
+            help="genotype, darts, tuple, graphml, dot, svg, png, module or checkpoint; with "
+            "weights: bundle, onnx, torch_export, safetensors or pyg.",
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File or folder; - is stdout.")
@@ -414,8 +421,12 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write one file to take home; without -o, into this folder."""
-    studio = _studio()
-    exported = studio.export(run_id, format_name, step)
+    settings = Settings.from_environment()
+    studio = open_studio(settings)
+    if format_name in EXPORTERS:
+        exported = studio.export(run_id, format_name, step)
+    else:
+        exported = make_network_file(settings, studio, run_id, format_name, step)
     if output is not None and str(output) == "-":
         studio.write_export(exported, sys.stdout.buffer)
         return

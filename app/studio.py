@@ -322,6 +322,11 @@ class Studio:
         filename = exporter.filename(_stem(run, genotype.lineage["step"]))
         return Export(filename, exporter.media_type, content)
 
+    def file_name(self, run_id: int, genotype: Genotype, extension: str) -> str:
+        """The name of a file of this architecture, safe on every system."""
+        step = genotype.lineage.get("step", 0)
+        return _stem(self.store.run(run_id), step) + extension
+
     def _rendered(self, exporter: Exporter, genotype: Genotype, run: Run) -> bytes:
         """The content of a format that is made here; a checkpoint lies ready."""
         if exporter.draw is not None:

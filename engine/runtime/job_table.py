@@ -1,5 +1,6 @@
 """The literal table of jobs: what can be asked of an engine about a run."""
 
+from engine.runtime.export_job import export_file
 from engine.runtime.job_context import Perform
 from engine.runtime.latency_job import measure_network
 from engine.runtime.measurements import measure_child
@@ -7,4 +8,5 @@ from engine.runtime.measurements import measure_child
 JOBS: dict[str, Perform] = {
     "child": measure_child,
     "latency": measure_network,
+    "export": export_file,
 }

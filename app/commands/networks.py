@@ -1,0 +1,50 @@
+"""Files of ``egs export`` that need torch: made at once, in the command's own process."""
+
+import os
+
+from app.settings import Settings
+from app.studio import Export, Studio
+from engine.domain.genotype import Genotype
+
+
+def make_network_file(
+    settings: Settings,
+    studio: Studio,
+    run_id: int,
+    format_name: str,
+    step: int | None,
+    *,
+    genotype: Genotype | None = None,
+) -> Export:
+    """One file of the table of conversions, without an engine.
+
+    Args:
+        settings: Where downloaded data lie.
+        studio: The use cases.
+        run_id: The run.
+        format_name: Name of a conversion, such as ``onnx``.
+        step: The architecture of the latest snapshot at or before this step.
+        genotype: Another architecture of the same search space.
+
+    Raises:
+        StudioError: There is no such format, architecture, checkpoint or network.
+    """
+    import torch
+
+    from engine.runtime.export_job import convert_run
+
+    run = studio.run(run_id)
+    torch.set_num_threads(run.config.cpu_threads or os.cpu_count() or 1)
+    genotype = genotype or studio.derive(run_id, step)
+    made = convert_run(
+        studio.store,
+        studio.artifacts,
+        run,
+        genotype,
+        format_name,
+        step=step if step is not None else genotype.lineage.get("step"),
+        device=torch.device("cpu"),
+        cache=settings.home / "data",
+    )
+    filename = studio.file_name(run_id, genotype, made.conversion.extension)
+    return Export(filename, made.conversion.media_type, made.converted.content)
