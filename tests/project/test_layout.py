@@ -21,6 +21,9 @@ FRONT_END_MODULES = (
     "app.widgets",
     "app.job_widgets",
     "app.requests",
+    "app.bench",
+    "app.truth",
+    "app.library",
     "app.settings",
     "app.wiring",
 )
