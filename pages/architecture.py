@@ -1,7 +1,5 @@
 """Architecture: what a search has found, at any of its moments, and how to take it home."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from app.access import Feed
@@ -32,13 +30,8 @@ from pages.derivation_bench import (
     choose_rule,
     published_figures,
 )
+from pages.take_home import downloads, prepared
 
-ICONS = {
-    "genotype": ":material/data_object:",
-    "darts": ":material/description:",
-    "module": ":material/code:",
-    "checkpoint": ":material/save:",
-}
 LATEST = "latest"
 
 
@@ -61,7 +54,9 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
     if found is not None:
         refreshing(lambda: _page(studio, studio.run(run.id), found, tables))
         child_button(studio, run, found)
-        refreshing(lambda: _take_home(studio, run, found, step, feed))
+        refreshing(lambda: downloads(studio, run, found.genotype, step, feed))
+        prepared(studio, run, found.genotype)
+        _genotype(found.genotype)
 
 
 def _choose_run(studio: Studio, run: Run) -> None:
@@ -130,11 +125,10 @@ def _page(studio: Studio, run: Run, found: Bench, tables: TruthTables) -> None:
         st.caption(rule_words(genotype.rule))
 
 
-def _take_home(studio: Studio, run: Run, found: Bench, step: int | None, feed: Feed) -> None:
-    _downloads(studio, run, found.genotype, step, feed)
+def _genotype(genotype: Genotype) -> None:
     st.subheader("Genotype", anchor=False)
     st.caption("In the notation of DARTS: (operation, source); the inputs come first.")
-    st.code(to_darts(found.genotype), language="python", wrap_lines=True)
+    st.code(to_darts(genotype), language="python", wrap_lines=True)
 
 
 def rule_words(rule: DerivationRule) -> str:
@@ -189,76 +183,3 @@ def architecture_figures(
         "Child accuracy": figure(metrics.get("child_accuracy"), unit=" %"),
         "Gap": figure(metrics.get("gap"), "{:+.1f}", " pt"),
     }
-
-
-def _downloads(
-    studio: Studio, run: Run, genotype: Genotype, chosen: int | None, feed: Feed
-) -> None:
-    st.subheader("Take it home", anchor=False)
-    catalog = studio.catalog()
-    exporters = catalog.exporters if catalog else ()
-    for column, card in zip(st.columns(len(exporters) or 1), exporters, strict=False):
-        with column.container(border=True, height="stretch"):
-            st.markdown(f"**{plain(card.label)}**")
-            st.caption(plain(card.description))
-            if card.name == "checkpoint":
-                _checkpoint_link(studio, run, chosen, feed)
-            else:
-                _download(studio, run, card.name, genotype)
-
-
-def _download(studio: Studio, run: Run, name: str, genotype: Genotype) -> None:
-    try:
-        export = studio.export(run.id, name, genotype=genotype)
-    except NotFound as error:
-        st.caption(plain(str(error)))
-        return
-    st.download_button(
-        "Download",
-        data=_content(studio, run.id, name, genotype),
-        file_name=export.filename,
-        mime=export.media_type,
-        on_click="ignore",
-        icon=ICONS.get(name, ":material/download:"),
-        key=f"download-{name}",
-    )
-
-
-def _content(studio: Studio, run_id: int, name: str, genotype: Genotype) -> Callable[[], bytes]:
-    def content() -> bytes:
-        return studio.export(run_id, name, genotype=genotype).content or b""
-
-    return content
-
-
-def _checkpoint_link(studio: Studio, run: Run, chosen: int | None, feed: Feed) -> None:
-    """The latest checkpoint up to the chosen moment, streamed by the API where there is one."""
-    known = [
-        found for found in studio.checkpoints(run.id) if chosen is None or found.step <= chosen
-    ]
-    if not known:
-        st.caption("Only the latest checkpoints and the best one are kept; none is that old.")
-        return
-    latest = known[-1]
-    label = f"Step {latest.step:,}, {latest.size_bytes / 2**20:.1f} MiB"
-    address = feed.address(run.id, run.uid, f"artifacts/checkpoints/{latest.step}")
-    if address is not None:
-        st.link_button(label, address, icon=ICONS["checkpoint"])
-        return
-    st.download_button(
-        label,
-        data=_stored(studio, latest.key),
-        file_name=f"run-{run.id}-step-{latest.step}.pt",
-        mime="application/octet-stream",
-        on_click="ignore",
-        icon=ICONS["checkpoint"],
-        key="download-checkpoint",
-    )
-
-
-def _stored(studio: Studio, key: str) -> Callable[[], bytes]:
-    def content() -> bytes:
-        with studio.artifacts.read(key) as file:
-            return file.read()
-
-    return content

@@ -1,5 +1,7 @@
 """The cells as DOT, for Graphviz."""
 
+from typing import Any
+
 import pydot
 
 from engine.domain.catalog import Card, Catalog
@@ -15,7 +17,7 @@ def draw_dot(genotype: Genotype, catalog: Catalog) -> bytes:
     dot = pydot.Dot(quoted(genotype.space.name), graph_type="digraph", rankdir="LR")
     dot.set_node_defaults(shape="box", style="rounded")
     clusters = {
-        kind: pydot.Cluster(str(number), label=quoted(f"{kind} cell"))
+        kind: pydot.Subgraph(f"cluster_{number}", label=quoted(f"{kind} cell"))
         for number, kind in enumerate(genotype.space.cell_kinds)
     }
     for name, attributes in graph.nodes(data=True):
@@ -40,7 +42,7 @@ def _edge(
     return pydot.Edge(quoted(source), quoted(target), **values)
 
 
-def _quoted_values(attributes: dict[str, str], *names: str) -> dict[str, str]:
+def _quoted_values(attributes: dict[str, str], *names: str) -> dict[str, Any]:
     return {name: quoted(attributes[name]) for name in names}
 
 

@@ -7,6 +7,7 @@ import resvg_py
 from PIL import ImageFont
 
 from engine.domain.catalog import Card, Catalog
+from engine.domain.errors import NotFound
 from engine.domain.genotype import Genotype
 from engine.export.exporter import PICTURE, Exporter
 from engine.export.svg import FONT, draw_svg
@@ -21,21 +22,33 @@ def draw_png(genotype: Genotype, catalog: Catalog) -> bytes:
     The letters are those of Pillow's own font, so that the picture needs no
     font of the machine; other fonts fill in what it lacks.
     """
-    svg = draw_svg(genotype, catalog).decode()
+    svg = draw_svg(genotype, catalog).decode().replace(f'font-family="{FONT}"', "")
+    letters, family = own_letters()
     with TemporaryDirectory() as folder:
         font = Path(folder) / "letters.ttf"
-        letters = ImageFont.load_default(13)
-        font.write_bytes(letters.font_bytes)
-        family, _ = letters.getname()
+        font.write_bytes(letters)
         return bytes(
             resvg_py.svg_to_bytes(
-                svg_string=svg.replace(f'font-family="{FONT}"', ""),
+                svg_string=svg,
                 zoom=SCALE,
                 font_files=[str(font)],
                 font_family=family,
                 sans_serif_family=family,
             )
         )
+
+
+def own_letters() -> tuple[bytes, str]:
+    """The font that Pillow carries: the content of its file, and its family."""
+    font = ImageFont.load_default(13)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise NotFound(
+            asked="a picture in pixels",
+            found="a Pillow without FreeType, which has no letters",
+            allowed="Pillow as its publishers pack it",
+            advice="install Pillow again with pip, or take the SVG",
+        )
+    return font.font_bytes, str(font.getname()[0])
 
 
 PNG = Exporter(

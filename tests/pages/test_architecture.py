@@ -1,10 +1,12 @@
 """What was found, and taking it home."""
 
 from app.studio import Studio
+from app.widgets import plain
 from engine.domain.cost import Cost
 from engine.domain.derivation import DerivationRule
-from engine.domain.genotype import to_darts
+from engine.domain.genotype import from_json, to_darts
 from engine.domain.run import RunState
+from engine.export import EXPORTERS
 from pages.architecture import architecture_figures, moments, rule_words
 from tests.e2e.seeding import seed_run
 from tests.pages.conftest import OpenPage, words
@@ -43,12 +45,45 @@ def test_every_format_can_be_downloaded(studio: Studio, page: OpenPage):
     run = seed_run(studio.store, studio.artifacts, count=20)
     test = page("architecture", run=run.id)
     keys = {button.key for button in test.get("download_button")}
-    assert keys == {
-        "download-genotype",
-        "download-darts",
-        "download-module",
-        "download-checkpoint",
+    assert keys == {f"download-{name}" for name in EXPORTERS}
+
+
+def test_files_with_weights_are_prepared_by_an_engine(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=20)
+    test = page("architecture", run=run.id)
+    test.button(key="prepare-onnx").click().run()
+    assert not test.exception
+    (job,) = studio.store.jobs(run.id)
+    assert (job.kind, job.arguments["format"]) == ("export", "onnx")
+    assert from_json(job.arguments["genotype"]) == studio.derive(run.id)
+    taken = studio.store.take_job("here", job.id)
+    assert taken is not None
+    key = f"runs/{run.uid}/jobs/{job.id}/onnx.onnx"
+    with studio.artifacts.write(key) as file:
+        file.write(b"a graph")
+    result = {
+        "key": key,
+        "extension": ".onnx",
+        "media_type": "application/octet-stream",
+        "size_bytes": 3 * 2**20,
+        "step": 1200,
+        "difference": 3e-7,
     }
+    studio.store.finish_job(job.id, taken.attempt, result=result)
+    test.run()
+    assert not test.exception
+    assert "download-onnx" in {button.key for button in test.get("download_button")}
+    assert plain("3.00 MiB, weights of step 1,200; differs from PyTorch by at most 3e-07.") in (
+        words(test)
+    )
+
+
+def test_every_format_with_weights_has_its_button(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=20)
+    test = page("architecture", run=run.id)
+    cards = [card.name for card in studio.catalog().exporters if card.by_engine]
+    assert {f"prepare-{name}" for name in cards} <= {button.key for button in test.button}
+    assert len(cards) == 5
 
 
 def test_run_without_a_snapshot_says_so(studio: Studio, page: OpenPage):
