@@ -52,8 +52,9 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         link_to("live", "Watch it", ":material/monitoring:", run=run.id, step=step)
     found = _found(studio, run, step)
     if found is not None:
-        refreshing(lambda: _page(studio, studio.run(run.id), found, tables))
+        refreshing(lambda: _figures(studio, studio.run(run.id), found, tables))
         child_button(studio, run, found)
+        refreshing(lambda: _cells(studio, run, found.genotype))
         refreshing(lambda: downloads(studio, run, found.genotype, step, feed))
         prepared(studio, run, found.genotype)
         _genotype(found.genotype)
@@ -112,11 +113,10 @@ def _found(studio: Studio, run: Run, step: int | None) -> Bench | None:
         return None
 
 
-def _page(studio: Studio, run: Run, found: Bench, tables: TruthTables) -> None:
-    genotype, catalog = found.genotype, studio.catalog()
+def _cells(studio: Studio, run: Run, genotype: Genotype) -> None:
+    catalog = studio.catalog()
     if catalog is None:
         return
-    _figures(studio, run, found, tables)
     with st.container(border=True):
         derived_cells(derived_data(genotype, catalog, cells=run.config.cells), key="derived")
         for kind, node in genotype.empty_nodes:
@@ -134,18 +134,20 @@ def _genotype(genotype: Genotype) -> None:
 def rule_words(rule: DerivationRule) -> str:
     """The derivation rule in words."""
     row = "node, over all its incoming operations," if rule.scope == "node" else "edge"
+    draws = f"{rule.draws} draw{'s' if rule.draws > 1 else ''}"
+    keep = "keep" if rule.draws > 1 else "keeps"
     pooled = " The `none` of all incoming edges counts as one."
     texts = {
-        "map": f"Derived without chance: for each {row} the set of operations that {rule.draws} "
-        "draws keep most probably (the mode of the ensemble); `none` is dropped afterwards.",
-        "draw": f"One draw of the ensemble: for each {row} what {rule.draws} draws hit, with seed "
-        f"{rule.seed}; `none` is dropped afterwards.",
-        "marginal": f"For each {row} every operation that {rule.draws} draws keep with probability "
+        "map": f"Derived without chance: for each {row} the set of operations that {draws} "
+        f"{keep} most probably (the mode of the ensemble); `none` is dropped afterwards.",
+        "draw": f"One code of the ensemble: for each {row} what {draws} with seed {rule.seed} "
+        "hit; `none` is dropped afterwards.",
+        "marginal": f"For each {row} every operation that {draws} {keep} with probability "
         f"{rule.threshold:g} or more; `none` is dropped afterwards.",
         "top2": f"As in DARTS: for each node its {rule.edges_kept} strongest incoming edges, with "
         "the best operation of each, `none` left aside.",
         "vote": f"For each {row} every operation in more than half of {rule.votes} codes of "
-        f"{rule.draws} draws, with seed {rule.seed}; `none` is dropped afterwards.",
+        f"{draws}, with seed {rule.seed}; `none` is dropped afterwards.",
     }
     counts = rule.scope == "node" and rule.none_pooled
     return texts[rule.name] + (pooled if counts and rule.name not in {"draw", "top2"} else "")

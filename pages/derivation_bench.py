@@ -72,6 +72,11 @@ def address_of(run: Run, rule: DerivationRule) -> dict[str, str]:
     }
 
 
+def parameters_of(rule: DerivationRule) -> list[str]:
+    """The parameters of a rule that change anything: in scope edge there is nothing to pool."""
+    return [p for p in RULES[rule.name].parameters if p != "none_pooled" or rule.scope == "node"]
+
+
 def choose_rule(run: Run) -> DerivationRule:
     """Draw the controls; a change goes to the address, so that everything follows it."""
     try:
@@ -89,7 +94,7 @@ def choose_rule(run: Run) -> DerivationRule:
             width=260,
         )
         changed = replace(rule, name=chosen)
-        for parameter in RULES[rule.name].parameters:
+        for parameter in parameters_of(rule):
             value = _control(run, rule, parameter)
             changed = replace(changed, **{parameter: value})
     own = " This is the search's own rule." if rule == own_rule(run) else ""
