@@ -1,0 +1,305 @@
+"""The recurrent network of a genotype: embedding, one cell over time, decoder.
+
+The names of its parameters are those of the recurrent supernet, so that
+weights can be copied by name. The source of this file goes into the module
+that a person can download, apart from what needs the engine.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.domain.genotype import Genotype, plain_nodes
+from engine.model.dropouts import Dropouts, dropout_mask, masked
+from engine.operations.table import OPERATIONS
+from engine.operations.text import Predictions, Text
+
+Genes = Sequence[tuple[str, int]]
+"""The (activation, source) pairs of a node; source 0 is the first state s_0."""
+
+NodeValue = Callable[[int, int, Sequence[Tensor]], Tensor]
+"""The value [B, H] of a node from its number, the time step and the states so far."""
+
+INITIAL_RANGE = 0.04
+"""Weights start uniformly within this bound (DARTS)."""
+
+
+class RecurrentCell(nn.Module):
+    """The weights of a recurrent cell, and its way through time.
+
+    With input x and state h (Pham et al. 2018; DARTS, appendix A.1.2)::
+
+        (c, u) = [x, h] W                 s_0 = h + sigmoid(c) (tanh(u) - h)
+        (c, u) = s_i W_j                  f@i = s_i + sigmoid(c) (f(u) - s_i)
+        s_j = mean of what node j keeps   new h = mean of all s_j, j >= 1
+
+    A node that keeps nothing is zero. The paper writes a sum; the mean keeps
+    every state within the range of the activations however many are kept, and
+    equals the sum where one is kept, as in DARTS. With ``normalised`` states
+    the two agree.
+
+    Args:
+        nodes: Which nodes have a linear map.
+        count: Number N of nodes.
+        inputs: Size E of the input.
+        hidden: Size H of the state.
+        normalised: Whether each state is normalised by the statistics of the
+            batch, as in the search; a batch then needs two streams at least.
+    """
+
+    def __init__(
+        self, nodes: Sequence[int], *, count: int, inputs: int, hidden: int, normalised: bool
+    ) -> None:
+        super().__init__()
+        self.count = count
+        self.inputs = inputs
+        self.normalised = normalised
+        self.first = nn.Linear(inputs + hidden, 2 * hidden, bias=False)
+        self.nodes = nn.ModuleDict(
+            {str(node): nn.Linear(hidden, 2 * hidden, bias=False) for node in nodes}
+        )
+
+    def unroll(
+        self, inputs: Tensor, state: Tensor, mask: Tensor | None, value: NodeValue
+    ) -> Tensor:
+        """The states [T, B, H] after each of the inputs [T, B, E].
+
+        Args:
+            inputs: What the cell reads at each step.
+            state: The state [B, H] before the first step.
+            mask: Dropout mask [B, H] of every state that a linear map reads.
+            value: The rule by which a node's value is found.
+        """
+        of_inputs, of_state = self.first.weight.split([self.inputs, state.shape[-1]], dim=1)
+        outputs = []
+        for time, projected in enumerate(functional.linear(inputs, of_inputs)):
+            read = functional.linear(masked(state, mask), of_state)
+            gate, candidate = (projected + read).chunk(2, dim=-1)
+            states = [self._normalise(torch.lerp(state, candidate.tanh(), gate.sigmoid()))]
+            for node in range(self.count):
+                states.append(self._normalise(value(node, time, states)))
+            state = torch.stack(states[1:]).mean(dim=0)
+            outputs.append(state)
+        return torch.stack(outputs)
+
+    def project(self, node: int, sources: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Gates sigmoid(c) and candidates u of a node for sources [..., B, H]."""
+        gates, candidates = self.nodes[str(node)](masked(sources, mask)).chunk(2, dim=-1)
+        return gates.sigmoid(), candidates
+
+    def mean_of(
+        self,
+        node: int,
+        genes: Genes,
+        states: Sequence[Tensor],
+        mask: Tensor | None,
+        activations: nn.ModuleDict,
+    ) -> Tensor:
+        """The mean of what a node keeps; zeros where that is nothing."""
+        if not genes:
+            return torch.zeros_like(states[0])
+        sources = sorted({source for _, source in genes})
+        read = torch.stack([states[source] for source in sources])
+        gates, candidates = self.project(node, read, mask)
+        row = {source: place for place, source in enumerate(sources)}
+        total: Tensor | None = None
+        for name, source in genes:
+            gate, candidate = gates[row[source]], candidates[row[source]]
+            kept = torch.lerp(states[source], activations[name](candidate), gate)
+            total = kept if total is None else total + kept
+        return cast(Tensor, total) / len(genes)
+
+    def _normalise(self, state: Tensor) -> Tensor:
+        if not self.normalised:
+            return state
+        return functional.batch_norm(state, None, None, training=True)
+
+
+class TokenEnds(nn.Module):
+    """Below the cell the embedding, above it the decoder; tied where their sizes agree.
+
+    Args:
+        vocabulary: Number V of tokens.
+        embedding: Size E of a token's vector.
+        hidden: Size H of the cell's output; the decoder is the embedding if
+            it is E.
+    """
+
+    def __init__(self, vocabulary: int, embedding: int, hidden: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, embedding)
+        self.decoder = None if embedding == hidden else nn.Linear(hidden, vocabulary, bias=False)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def embed(self, tokens: Tensor, words: Tensor | None) -> Tensor:
+        """Vectors [T, B, E] of tokens [T, B]; ``words`` [V, 1] is a mask over the vocabulary."""
+        vectors: Tensor = self.embedding(tokens)
+        return masked(vectors, None if words is None else words[tokens])
+
+    def decode(self, hidden: Tensor) -> Tensor:
+        """Scores [T, B, V] of the next token from [T, B, H]."""
+        matrix = self.embedding.weight if self.decoder is None else self.decoder.weight
+        return functional.linear(hidden, matrix, self.bias)
+
+
+def read_text(
+    ends: TokenEnds,
+    unroll: Callable[[Tensor, Tensor, Tensor | None], Tensor],
+    inputs: Text,
+    dropouts: Dropouts,
+) -> Predictions:
+    """Embed, run through time, decode, with the dropout masks of one window.
+
+    Args:
+        ends: Embedding and decoder.
+        unroll: From embedded tokens [T, B, E], state [B, H] and the mask of
+            the states to the states [T, B, H].
+        inputs: The window.
+        dropouts: What is dropped if the window brings a generator.
+    """
+    streams, hidden = inputs.state.shape
+    like, random = ends.embedding.weight, inputs.random
+    words = dropout_mask((len(like), 1), dropouts.words, random, like)
+    of_inputs = dropout_mask((streams, like.shape[1]), dropouts.inputs, random, like)
+    of_states = dropout_mask((streams, hidden), dropouts.hidden, random, like)
+    of_outputs = dropout_mask((streams, hidden), dropouts.outputs, random, like)
+    embedded = masked(ends.embed(inputs.tokens, words), of_inputs)
+    states = unroll(embedded, inputs.state, of_states)
+    dropped = masked(states, of_outputs)
+    return Predictions(ends.decode(dropped), states[-1], states, dropped)
+
+
+def initialise_recurrent(network: nn.Module, generator: torch.Generator | None = None) -> None:
+    """Draw all maps and the embedding uniformly within :data:`INITIAL_RANGE`."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.uniform_(module.weight, -INITIAL_RANGE, INITIAL_RANGE, generator=generator)
+
+
+class RecurrentNetwork(nn.Module):
+    """A language model with one recurrent cell, from plain values.
+
+    Args:
+        nodes: What each node keeps.
+        operations: Builders of the activations by name.
+        vocabulary: Number V of tokens.
+        embedding: Size E of a token's vector.
+        hidden: Size H of the state; equal to E, embedding and decoder are one.
+        dropouts: What is dropped while training.
+        normalised: Whether states are normalised as in the search.
+        generator: Source of all initial values; None is torch's own.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Genes],
+        operations: Mapping[str, Callable[..., nn.Module]],
+        *,
+        vocabulary: int,
+        embedding: int,
+        hidden: int,
+        dropouts: Dropouts | None = None,
+        normalised: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.genes = nodes
+        self.hidden = hidden
+        self.dropouts = dropouts or Dropouts()
+        self.activations = nn.ModuleDict(
+            {name: operations[name]() for genes in nodes for name, _ in genes}
+        )
+        self.ends = TokenEnds(vocabulary, embedding, hidden)
+        self.cell = RecurrentCell(
+            [node for node, genes in enumerate(nodes) if genes],
+            count=len(nodes),
+            inputs=embedding,
+            hidden=hidden,
+            normalised=normalised,
+        )
+        initialise_recurrent(self, generator)
+
+    def forward(self, inputs: Text) -> Predictions:
+        """What comes after each token; dropout only in training and with a generator."""
+        return read_text(
+            self.ends, self._unroll, inputs, self.dropouts if self.training else Dropouts()
+        )
+
+    def initial_state(self, streams: int) -> Tensor:
+        """The state [B, H] before any text: zeros."""
+        return self.ends.bias.new_zeros(streams, self.hidden)
+
+    def _unroll(self, inputs: Tensor, state: Tensor, mask: Tensor | None) -> Tensor:
+        def value(node: int, _: int, states: Sequence[Tensor]) -> Tensor:
+            return self.cell.mean_of(node, self.genes[node], states, mask, self.activations)
+
+        return self.cell.unroll(inputs, state, mask, value)
+
+
+class LanguageModel(nn.Module):
+    """The same network with tensors in and out, for use and for graph formats.
+
+    Args:
+        network: The network; it is shared, not copied.
+    """
+
+    def __init__(self, network: RecurrentNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, tokens: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Scores [T, B, V] of the next token, and the state [B, H] to go on from.
+
+        Args:
+            tokens: Token numbers, int64 [T, B].
+            state: The state that an earlier call gave; None at the start.
+        """
+        start = self.network.initial_state(tokens.shape[1]) if state is None else state
+        answer: Predictions = self.network(Text(tokens, start))
+        return answer.logits, answer.state
+
+
+def load_recurrent_weights(network: RecurrentNetwork, shared: Mapping[str, Tensor]) -> None:
+    """Copy a supernet's weights by name into a network of its cell.
+
+    Raises:
+        KeyError: The supernet lacks a weight of the network.
+    """
+    network.load_state_dict({name: shared[name] for name in network.state_dict()})
+
+
+class DerivedRecurrentNetwork(RecurrentNetwork):
+    """The language model of a genotype of the kind ``recurrent``.
+
+    Args:
+        genotype: The cell.
+        normalised: False to train it from scratch, True to measure it with
+            weights inherited from a supernet.
+
+    The other arguments are those of :class:`RecurrentNetwork`.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        *,
+        vocabulary: int,
+        embedding: int,
+        hidden: int,
+        dropouts: Dropouts | None = None,
+        normalised: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(
+            plain_nodes(genotype)["recurrent"],
+            {name: OPERATIONS[name].build for name in genotype.space.operations},
+            vocabulary=vocabulary,
+            embedding=embedding,
+            hidden=hidden,
+            dropouts=dropouts,
+            normalised=normalised,
+            generator=generator,
+        )

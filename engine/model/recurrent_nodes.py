@@ -1,0 +1,185 @@
+"""The value of a node of the recurrent supernet, and its code's gradient."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from engine.domain.space import NONE, SearchSpace
+from engine.model.probe import Probe
+from engine.model.recurrent_derived import RecurrentCell
+
+KIND = "recurrent"
+
+
+class CodedNodes:
+    """Each node is the mean of what a binary code draws, over one window of text.
+
+    With n operations drawn and the gradient delta of the node at a time step,
+    the code's gradient is, n taken as a constant::
+
+        d / d b_k = sum over time of <delta, o_k(s_i)> / n     drawn or not
+
+    A state is normalised by the batch, which takes out its scale and with it
+    the derivative of 1 / n. What was not drawn passes no gradient on, so that
+    its values are computed in the backward pass only; there all time steps are
+    at hand, and each edge is one matrix product.
+
+    Args:
+        cell: The weights.
+        activations: The functions by name.
+        space: The search space.
+        code: Entries 0 or 1.
+        probe: How what was not drawn serves the code's gradient.
+        mask: Dropout mask of the states.
+        shape: Time steps T, streams B, units H.
+    """
+
+    def __init__(
+        self,
+        cell: RecurrentCell,
+        activations: nn.ModuleDict,
+        space: SearchSpace,
+        *,
+        code: Float[Tensor, "E K"],
+        probe: Probe | None,
+        mask: Float[Tensor, "B H"] | None,
+        shape: tuple[int, int, int],
+    ) -> None:
+        self._cell = cell
+        self._activations = activations
+        self._space = space
+        self._probe = probe
+        self._mask = mask
+        self._drawn = (code.detach() > 0.5).tolist()
+        self._genes = [
+            [
+                (name, space.edges[edge].source)
+                for edge in edges
+                for k, name in enumerate(space.operations)
+                if self._drawn[edge][k] and name != NONE
+            ]
+            for edges in space.edges_of
+        ]
+        self._trace: list[list[Tensor]] = []
+        self._offsets = self._make_offsets(code, shape) if code.requires_grad else None
+
+    def __call__(self, node: int, time: int, states: Sequence[Tensor]) -> Float[Tensor, "B H"]:
+        """The value of a node from the states before it."""
+        mean = self._cell.mean_of(node, self._genes[node], states, self._mask, self._activations)
+        if self._offsets is None:
+            return mean
+        if node == self._space.nodes - 1:
+            self._trace.append([state.detach() for state in states])
+        return mean + self._offsets[node][time]
+
+    def _make_offsets(
+        self, code: Float[Tensor, "E K"], shape: tuple[int, int, int]
+    ) -> list[tuple[Tensor, ...]]:
+        """Per node and time step, zeros through which the code sees delta."""
+        offsets = []
+        for node, edges in enumerate(self._space.edges_of):
+            rows = code[edges.start : edges.stop]
+            zeros: Tensor = _CodeGradient.apply(rows, self._gradient_of(node), shape)
+            offsets.append(zeros.unbind(0))
+        return offsets
+
+    def _gradient_of(self, node: int) -> Callable[[Tensor], Tensor]:
+        def gradient(delta: Tensor) -> Tensor:
+            edges = self._space.edges_of[node]
+            result = delta.new_zeros(len(edges), len(self._space.operations))
+            scaled = delta / max(1, len(self._genes[node]))
+            for row, edge in enumerate(edges):
+                for columns, streams, weight in self._asked(edge, delta.shape[1]):
+                    part = weight * scaled[:, :streams]
+                    values = self._inner_products(node, edge, columns, part)
+                    result[row, columns] = torch.stack(values)
+            return result
+
+        return gradient
+
+    def _asked(self, edge: int, streams: int) -> Iterator[tuple[list[int], int, float]]:
+        """Which operations of an edge are run, on how many streams, with what weight."""
+        space, probe = self._space, self._probe
+        columns = [k for k in range(len(space.operations)) if k != space.none_index]
+        drawn = [k for k in columns if self._drawn[edge][k]]
+        if drawn:
+            yield drawn, streams, 1.0
+        if probe is not None:
+            rest = [k for k in columns if k not in drawn and probe.includes(KIND, edge, k)]
+            if rest:
+                part = probe.images(streams)
+                yield rest, part, probe.weight * streams / part
+
+    def _inner_products(
+        self, node: int, edge: int, columns: list[int], delta: Float[Tensor, "T b H"]
+    ) -> list[Float[Tensor, ""]]:
+        """<delta, o_k(s_i)> for some operations k of one edge, over all time steps."""
+        streams = delta.shape[1]
+        source = self._space.edges[edge].source
+        states = torch.stack([step[source][:streams] for step in self._trace])
+        mask = None if self._mask is None else self._mask[:streams]
+        gates, candidates = self._cell.project(node, states, mask)
+        through = delta * gates
+        bypass = torch.sum((delta - through) * states)
+        names = [self._space.operations[k] for k in columns]
+        return [bypass + torch.sum(through * self._activations[n](candidates)) for n in names]
+
+
+class _CodeGradient(torch.autograd.Function):
+    """Zeros [T, B, H]; the gradient that reaches them becomes the code's."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, code: Tensor, gradient: Callable[[Tensor], Tensor], shape: tuple[int, int, int]
+    ) -> Tensor:
+        ctx.gradient = gradient
+        return code.new_zeros(shape)
+
+    @staticmethod
+    def backward(ctx: Any, delta: Tensor) -> tuple[Tensor, None, None]:
+        with torch.no_grad():
+            return ctx.gradient(delta), None, None
+
+
+class MixedNodes:
+    """Each node is the sum of all operations, weighted by the code (DARTS, Eq. 2).
+
+    Args:
+        cell: The weights.
+        activations: The functions by name.
+        space: The search space.
+        code: Any weights; they take their gradient by plain autograd.
+        mask: Dropout mask of the states.
+    """
+
+    def __init__(
+        self,
+        cell: RecurrentCell,
+        activations: nn.ModuleDict,
+        space: SearchSpace,
+        *,
+        code: Float[Tensor, "E K"],
+        mask: Float[Tensor, "B H"] | None,
+    ) -> None:
+        self._cell = cell
+        self._mask = mask
+        self._functions = [
+            (k, activations[name]) for k, name in enumerate(space.operations) if name != NONE
+        ]
+        weights = code[:, :, None, None]
+        self._weights = [weights[edges.start : edges.stop] for edges in space.edges_of]
+
+    def __call__(self, node: int, _: int, states: Sequence[Tensor]) -> Float[Tensor, "B H"]:
+        """The value of a node: sum_ik w_ik (s_i + sigmoid(c) (f_k(u) - s_i))."""
+        sources = torch.stack(list(states))
+        gates, candidates = self._cell.project(node, sources, self._mask)
+        weights = self._weights[node]
+        total = torch.zeros_like(sources[0])
+        for k, function in self._functions:
+            total = total + (weights[:, k] * torch.lerp(sources, function(candidates), gates)).sum(
+                0
+            )
+        return total

@@ -1,0 +1,307 @@
+"""The recurrent supernet against a second one that runs everything, step by step."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from engine.domain.genotype import from_masks
+from engine.domain.snapshot import mask_of
+from engine.domain.space import SearchSpace
+from engine.model.dropouts import Dropouts
+from engine.model.estimator import CodeSampler
+from engine.model.probe import Probe
+from engine.model.recurrent import RecurrentSupernet
+from engine.model.recurrent_derived import (
+    DerivedRecurrentNetwork,
+    LanguageModel,
+    load_recurrent_weights,
+)
+from engine.operations.text import Predictions, Text
+from engine.spaces import SPACES
+
+SPACE = SPACES["rnn"].with_nodes(3)
+VOCABULARY, HIDDEN, STREAMS, STEPS = 11, 5, 4, 6
+NO_DROPOUT = Dropouts()
+SOME = Dropouts(words=0.2, inputs=0.3, hidden=0.4, outputs=0.5)
+
+
+def build(
+    space: SearchSpace = SPACE,
+    *,
+    embedding: int = HIDDEN,
+    dropouts: Dropouts = NO_DROPOUT,
+    mixture: bool = False,
+    seed: int = 0,
+) -> RecurrentSupernet:
+    net = RecurrentSupernet(
+        space,
+        vocabulary=VOCABULARY,
+        embedding=embedding,
+        hidden=HIDDEN,
+        dropouts=dropouts,
+        generator=torch.Generator().manual_seed(seed),
+        mixture=mixture,
+    ).double()
+    with torch.no_grad():
+        for parameter in net.weight_parameters():
+            parameter.mul_(15)
+        net.ends.bias.normal_()
+    return net
+
+
+def a_code(space: SearchSpace = SPACE, share: float = 0.4) -> dict[str, torch.Tensor]:
+    shape = (len(space.edges), len(space.operations))
+    code = (torch.rand(shape) < share).double()
+    return {"recurrent": code.requires_grad_()}
+
+
+def a_window(seed: int | None = None, streams: int = STREAMS) -> Text:
+    random = None if seed is None else torch.Generator().manual_seed(seed)
+    tokens = torch.randint(VOCABULARY, (STEPS, streams))
+    return Text(tokens, torch.randn(streams, HIDDEN, dtype=torch.float64).tanh(), random)
+
+
+def naive(net: RecurrentSupernet, text: Text, code, *, mean: bool = True):
+    """Logits by formula: every operation at every step, times the code; no dropout."""
+    functions = {
+        "tanh": torch.tanh,
+        "relu": torch.relu,
+        "sigmoid": torch.sigmoid,
+        "identity": lambda u: u,
+    }
+
+    def normalised(s):
+        return (s - s.mean(0)) / (s.var(0, unbiased=False) + 1e-5).sqrt()
+
+    h, logits = text.state, []
+    for tokens in text.tokens:
+        x = net.ends.embedding.weight[tokens]
+        c, u = (torch.cat([x, h], 1) @ net.cell.first.weight.T).chunk(2, 1)
+        states = [normalised(h + c.sigmoid() * (u.tanh() - h))]
+        for j in range(net.space.nodes):
+            edges = net.space.edges_of[j]
+            total, drawn = 0.0, 0.0
+            for e in edges:
+                s = states[net.space.edges[e].source]
+                c, u = (s @ net.cell.nodes[str(j)].weight.T).chunk(2, 1)
+                for k, name in enumerate(net.space.operations):
+                    if name != "none":
+                        total = total + code[e, k] * (s + c.sigmoid() * (functions[name](u) - s))
+                        drawn = drawn + code[e, k].detach()
+            states.append(normalised(total / max(1.0, float(drawn)) if mean else total))
+        h = sum(states[1:]) / net.space.nodes
+        decoder = net.ends.embedding if net.ends.decoder is None else net.ends.decoder
+        logits.append(h @ decoder.weight.T + net.ends.bias)
+    return torch.stack(logits), h
+
+
+def gradients(net, logits, codes) -> dict[str, torch.Tensor]:
+    net.zero_grad()
+    for code in codes.values():
+        code.grad = None
+    targets = torch.arange(logits[..., 0].numel()) % VOCABULARY
+    functional.cross_entropy(logits.flatten(0, 1), targets).backward()
+    named = dict(net.named_parameters()) | {f"code.{kind}": c for kind, c in codes.items()}
+    return {
+        name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+        for name, p in named.items()
+        if p.is_leaf
+    }
+
+
+def assert_same(found, expected) -> None:
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, atol=1e-10, rtol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.6, 1.0])
+@pytest.mark.parametrize("embedding", [HIDDEN, 3])
+def test_exact_has_the_logits_and_gradients_of_running_everything(share, embedding):
+    net, codes, text = build(embedding=embedding), a_code(share=share), a_window()
+    answer = net(text, codes, Probe.exact())
+    logits, state = naive(net, text, codes["recurrent"])
+    torch.testing.assert_close(answer.logits, logits)
+    torch.testing.assert_close(answer.state, state)
+    assert_same(gradients(net, answer.logits, codes), gradients(net, logits, codes))
+
+
+@pytest.mark.parametrize("scope", ["node", "edge"])
+def test_exact_moves_alpha_as_running_everything_does(scope):
+    net, text = build(), a_window()
+    sampler = CodeSampler(SPACE, draws=3, scope=scope, route="even", normalisation="softmax")
+
+    def drawn():
+        random = torch.Generator().manual_seed(4)
+        return {"recurrent": sampler.draw(net.alphas["recurrent"], 1.0, random)}
+
+    found = gradients(net, net(text, drawn(), Probe.exact()).logits, {})
+    expected = gradients(net, naive(net, text, drawn()["recurrent"])[0], {})
+    assert_same(found, expected)
+    assert found["alphas.recurrent"].abs().max() > 1e-8
+
+
+def test_a_mean_and_a_sum_of_what_was_drawn_agree_where_states_are_normalised():
+    """Up to the small constant in the normalisation: the choice matters when retraining only."""
+    net, codes, text = build(), a_code(share=0.6), a_window()
+    mean, total = (naive(net, text, codes["recurrent"], mean=m)[0] for m in (True, False))
+    torch.testing.assert_close(mean, total, atol=5e-3, rtol=0)
+
+
+def test_sampled_gives_the_exact_gradient_to_what_was_drawn_and_none_to_the_rest():
+    net, codes, text = build(), a_code(), a_window()
+    found = gradients(net, net(text, codes).logits, codes)
+    expected = gradients(net, net(text, codes, Probe.exact()).logits, codes)
+    expected["code.recurrent"] *= codes["recurrent"].detach()
+    assert_same(found, expected)
+
+
+def test_probed_operations_have_the_exact_gradient_as_their_mean():
+    net, codes, text = build(), a_code(), a_window()
+    probe = Probe.operations(0.5, SPACE, torch.Generator().manual_seed(1))
+    opposite = Probe(
+        weight=probe.weight,
+        chosen={k: [[not c for c in row] for row in rows] for k, rows in probe.chosen.items()},
+    )
+    one, other, exact = (
+        gradients(net, net(text, codes, p).logits, codes) for p in (probe, opposite, Probe.exact())
+    )
+    assert not torch.allclose(one["code.recurrent"], exact["code.recurrent"])
+    assert_same({name: (one[name] + other[name]) / 2 for name in exact}, exact)
+
+
+def test_probing_a_part_of_the_streams_leaves_all_but_the_undrawn_as_it_is():
+    net, codes, text = build(), a_code(), a_window()
+    found = gradients(net, net(text, codes, Probe.batch(0.5)).logits, codes)
+    expected = gradients(net, net(text, codes, Probe.exact()).logits, codes)
+    part, whole = found.pop("code.recurrent"), expected.pop("code.recurrent")
+    kept = codes["recurrent"].detach() == 1
+    torch.testing.assert_close(part[kept], whole[kept])
+    assert not torch.allclose(part[~kept], whole[~kept])
+    assert_same(found, expected)
+
+
+def test_what_no_code_draws_is_not_run_and_gets_no_gradient():
+    net, codes, text = build(), a_code(share=0.0), a_window()
+    codes["recurrent"].data[0, SPACE.operations.index("tanh")] = 1.0
+    net(text, codes).logits.sum().backward()
+    assert net.cell.nodes["0"].weight.grad.abs().sum() > 0
+    assert net.cell.nodes["1"].weight.grad is None
+    assert net.cell.nodes["2"].weight.grad is None
+
+
+def test_a_mixture_is_the_weighted_sum_with_plain_gradients():
+    net, text = build(mixture=True), a_window()
+    weights = torch.rand(len(SPACE.edges), len(SPACE.operations), dtype=torch.float64)
+    codes = {"recurrent": weights.requires_grad_()}
+    answer, (logits, _) = net(text, codes), naive(net, text, weights, mean=False)
+    torch.testing.assert_close(answer.logits, logits)
+    assert_same(gradients(net, answer.logits, codes), gradients(net, logits, codes))
+
+
+def child_of(net: RecurrentSupernet, code: torch.Tensor, *, normalised: bool = True):
+    masks = {"recurrent": tuple(map(mask_of, code.tolist()))}
+    return DerivedRecurrentNetwork(
+        from_masks(net.space, masks),
+        vocabulary=VOCABULARY,
+        embedding=net.ends.embedding.weight.shape[1],
+        hidden=HIDDEN,
+        normalised=normalised,
+    ).double()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.4, 1.0])
+@pytest.mark.parametrize(("nodes", "embedding"), [(1, HIDDEN), (8, 3), (12, HIDDEN)])
+def test_the_child_answers_as_the_supernet_under_its_code(share, nodes, embedding):
+    space = SPACES["rnn"].with_nodes(nodes)
+    net, codes, text = build(space, embedding=embedding), a_code(space, share), a_window()
+    child = child_of(net, codes["recurrent"])
+    load_recurrent_weights(child, net.state_dict())
+    torch.testing.assert_close(child(text).logits, net(text, codes).logits, atol=1e-5, rtol=0)
+    plain, state = LanguageModel(child)(text.tokens)
+    from_zero = Text(text.tokens, torch.zeros_like(text.state))
+    torch.testing.assert_close(plain, child(from_zero).logits)
+    torch.testing.assert_close(state, child(from_zero).state)
+
+
+def test_a_child_without_normalisation_answers_for_one_stream_as_within_a_batch():
+    net, codes, text = build(), a_code(), a_window()
+    child = child_of(net, codes["recurrent"], normalised=False)
+    alone = Text(text.tokens[:, :1], text.state[:1])
+    torch.testing.assert_close(child(alone).logits, child(text).logits[:, :1])
+
+
+def test_a_mean_keeps_the_state_of_a_child_bounded_however_many_operations_it_keeps():
+    space = SPACES["rnn"]
+    code = torch.zeros(len(space.edges), len(space.operations))
+    code[:, [space.operations.index(name) for name in ("tanh", "sigmoid")]] = 1.0
+    child = child_of(build(space), code, normalised=False)
+    state = LanguageModel(child)(torch.randint(VOCABULARY, (200, 2)))[1]
+    assert state.abs().max() <= 1.0
+
+
+def test_a_window_in_two_parts_gives_the_predictions_of_the_whole():
+    net, codes, text = build(), a_code(), a_window()
+    whole = net(text, codes)
+    first = net(Text(text.tokens[:2], text.state), codes)
+    second = net(Text(text.tokens[2:], first.state), codes)
+    torch.testing.assert_close(torch.cat([first.logits, second.logits]), whole.logits)
+    torch.testing.assert_close(second.state, whole.state)
+    assert isinstance(whole.detach(), Predictions)
+    assert not any(value.requires_grad for value in vars(whole.detach()).values())
+
+
+def test_dropout_comes_from_the_window_s_generator_and_only_in_training():
+    net, codes = build(dropouts=SOME), a_code()
+    text = a_window()
+
+    def logits(seed):
+        random = None if seed is None else torch.Generator().manual_seed(seed)
+        return net(Text(text.tokens, text.state, random), codes).logits
+
+    assert torch.equal(logits(1), logits(1))
+    assert not torch.equal(logits(1), logits(2))
+    torch.testing.assert_close(logits(None), naive(net, text, codes["recurrent"])[0])
+    net.eval()
+    assert torch.equal(logits(1), logits(None))
+
+
+def test_exact_sees_the_same_masks_as_running_everything():
+    """A mixture with the binary code as weights is that, apart from the scale of a node."""
+    net, codes = build(dropouts=SOME), a_code(share=0.5)
+    mixed = build(dropouts=SOME, mixture=True)
+    mixed.load_state_dict(net.state_dict())
+    text = a_window()
+
+    def drawn(network):
+        random = torch.Generator().manual_seed(3)
+        return network(Text(text.tokens, text.state, random), codes, Probe.exact()).logits
+
+    torch.testing.assert_close(drawn(net), drawn(mixed), atol=5e-3, rtol=0)
+    found = gradients(net, drawn(net), codes)["code.recurrent"]
+    expected = gradients(mixed, drawn(mixed), codes)["code.recurrent"]
+    torch.testing.assert_close(found, expected, atol=2e-3, rtol=2e-2)
+
+
+def test_embedding_and_decoder_are_one_where_their_sizes_agree():
+    tied, untied = build(), build(embedding=3)
+    assert sum(p.numel() for p in untied.ends.parameters()) == VOCABULARY * (3 + HIDDEN + 1)
+    assert sum(p.numel() for p in tied.ends.parameters()) == VOCABULARY * (HIDDEN + 1)
+
+
+def test_the_same_generator_gives_the_same_network_whatever_torch_s_own_state():
+    one = build(seed=5).state_dict()
+    torch.manual_seed(12)
+    two, three = build(seed=5).state_dict(), build(seed=6).state_dict()
+    names = [name for name in one if name != "ends.bias"]
+    assert all(torch.equal(one[name], two[name]) for name in names)
+    assert all(not torch.equal(one[name], three[name]) for name in names)
+
+
+def test_alphas_are_in_the_state_and_among_no_weights():
+    net = build()
+    assert "alphas.recurrent" in net.state_dict()
+    alphas, weights = set(net.alpha_parameters()), set(net.weight_parameters())
+    assert alphas == {net.alphas["recurrent"]}
+    assert alphas | weights == set(net.parameters())
+    assert not alphas & weights
