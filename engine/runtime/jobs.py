@@ -1,7 +1,6 @@
 """One attempt at one job, in a process of its own."""
 
 import logging
-import os
 from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
@@ -15,6 +14,7 @@ from engine.domain.ports import ArtifactStore, RunStore
 from engine.runtime.failures import explain
 from engine.runtime.job_context import JobContext, Perform
 from engine.runtime.job_table import JOBS
+from engine.runtime.worker import set_up_torch
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,9 @@ def perform(
     if job.attempt != attempt or job.state is not JobState.WORKING:
         log.warning("job %d: attempt %d is not the present one", job_id, attempt)
         return JobExit.FENCED
-    torch.set_num_threads(run.config.cpu_threads or os.cpu_count() or 1)
-    context = JobContext(store, artifacts, run, job, device_at_hand(), cache)
+    device = device_at_hand()
+    set_up_torch(run.config, device)
+    context = JobContext(store, artifacts, run, job, device, cache)
     result, error = _answer(context, table)
     try:
         store.finish_job(job_id, attempt, result=result, error=error)
