@@ -63,6 +63,13 @@ def assemble(
     """
     random = torch.Generator().manual_seed(0)
     if isinstance(summary, DataSummary):
+        if summary.kind != "images":
+            raise InvalidConfig(
+                asked=f"the latency of a network for {summary.kind}",
+                found="that it is measured for classes of images and for text only",
+                allowed="a run on labelled images or on text",
+                advice="export the network and measure it where it shall run",
+            )
         size = (batch, summary.in_channels, summary.height, summary.width)
         network: nn.Module = DerivedNetwork(
             genotype,

@@ -235,6 +235,32 @@ def test_export_into_a_folder_that_is_not_there_is_one_sentence(egs, store, tmp_
     assert "that it cannot be written (No such file or directory)" in said.err
 
 
+def test_jobs_are_listed_with_their_answers(egs, store):
+    assert egs("jobs").out == "No jobs.\n"
+    assert egs("jobs", "--json").json == []
+    for seed in (1, 2):
+        egs("search", "--preset", "digits", "--set", f"seed={seed}", "--json")
+    first = store.ask_job(1, "latency", {"batch": 1})
+    store.ask_job(2, "child", {"step": 3})
+    store.take_job("here", first.id)
+    store.finish_job(first.id, 1, result={"median_ms": 1.25, "device": "cpu"})
+    assert [job["kind"] for job in egs("jobs", "--json").json] == ["child", "latency"]
+    (only,) = egs("jobs", "1", "--json").json
+    assert (only["state"], only["result"]["median_ms"]) == ("done", 1.25)
+    assert "device cpu, median_ms 1.25" in egs("jobs").out
+    assert egs("jobs", "9").code == 2
+
+
+def test_a_stale_process_of_a_job_ends_with_3(home, store, egs):
+    egs("search", "--preset", "digits", "--json")
+    job = store.ask_job(1, "child", {"step": 3})
+    done = start("job", str(job.id), "--attempt", "7")
+    _, said = done.communicate(timeout=60)
+    assert done.returncode == 3
+    assert "attempt 7 is not the present one" in said
+    assert store.job(job.id) == job
+
+
 def test_markup_in_a_name_is_shown_as_text(egs):
     egs("search", "--preset", "digits", "--name", "[red]x[/red] [link=a]", "--json")
     assert "[red]x[/red] [link=a]" in egs("runs").out

@@ -10,17 +10,20 @@ import pytest
 import torch
 
 from engine.catalog import gather_catalog
+from engine.data.summaries import DataSummary, TextSummary
 from engine.domain.config import TrainingConfig, make_config
-from engine.domain.errors import NotANumber
+from engine.domain.errors import InvalidConfig, NotANumber
 from engine.domain.genotype import from_masks, to_json
 from engine.domain.jobs import KINDS, Job, JobState
 from engine.domain.run import Run, RunState
 from engine.domain.snapshot import Snapshot
+from engine.domain.space import SearchSpace
 from engine.runtime.checkpoints import nearest
 from engine.runtime.devices import find_cpu
 from engine.runtime.job_context import JobContext
 from engine.runtime.job_table import JOBS
 from engine.runtime.jobs import JobExit, perform
+from engine.runtime.latency_job import assemble
 from engine.runtime.worker import Exit, work
 from engine.search.build import build_search
 from engine.search.checkpoint import load_checkpoint
@@ -239,6 +242,28 @@ def test_the_latency_of_a_code_and_of_the_runs_own_architecture(studio: Studio, 
     masks = {kind: [1] * len(space.edges) for kind in space.cell_kinds}
     assert studio.answer(run, "latency", {"masks": masks}).state is JobState.DONE
     assert studio.answer(run, "latency", {}).state is JobState.DONE
+
+
+def test_a_pass_of_a_language_model_is_one_window_of_text() -> None:
+    space = SearchSpace("r", "R", ("recurrent",), 1, 2, ("none", "tanh", "relu"), "mean")
+    genotype = from_masks(space, {"recurrent": (2, 4, 0)})
+    config = make_config(
+        {"task": "language_modelling", "embedding_size": 8, "hidden_size": 12, "bptt": 5}
+    )
+    summary = TextSummary("a text", vocabulary=30, train=9, validation=9, test=9)
+    device = torch.device("cpu")
+    network, example = assemble(config, genotype, summary, batch=3, device=device)
+    answer = network.eval()(example)
+    assert answer.logits.shape == (5, 3, 30)
+    assert answer.state.shape == (3, 12)
+
+
+def test_a_network_for_scenes_has_no_latency_here() -> None:
+    summary = DataSummary("a folder", 3, 5, 8, 8, 9, kind="scenes")
+    space = SearchSpace("x", "X", ("normal", "reduction"), 2, 1, ("none", "skip_connect"))
+    genotype = from_masks(space, {"normal": (2, 0), "reduction": (2, 0)})
+    with pytest.raises(InvalidConfig, match="classes of images and for text only"):
+        assemble(make_config(TINY), genotype, summary, batch=1, device=torch.device("cpu"))
 
 
 @pytest.mark.parametrize("batch", [0, 5000, 1.5, "1"])
