@@ -20,7 +20,7 @@ from typing import Protocol
 
 import torch
 
-from engine.domain.config import SearchConfig
+from engine.domain.config import AnyConfig, SearchConfig
 from engine.domain.errors import DeviceMissing, FailureReason, Fenced, NotFound
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import EventKind, Request, Run, RunState
@@ -293,7 +293,7 @@ def torch_device(run: Run) -> torch.device:
     return torch.device("cuda", 0)
 
 
-def set_up_torch(config: SearchConfig, device: torch.device) -> None:
+def set_up_torch(config: AnyConfig, device: torch.device) -> None:
     """Threads as configured; on a CPU, kernels that repeat a search bit for bit."""
     torch.set_num_threads(config.cpu_threads or os.cpu_count() or 1)
     torch.use_deterministic_algorithms(device.type == "cpu")
