@@ -5,26 +5,49 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
-from pydantic.fields import FieldInfo
 
 from engine.domain.config import SearchConfig, allowed_values, bounds_of
+from engine.domain.fields import extra_of
+from engine.domain.run_config import RunConfig
 
 Choices = Mapping[str, Mapping[Any, str]]
 NO_CHOICES: Choices = MappingProxyType({})
 
 
-def field_groups() -> dict[str, list[str]]:
-    """Names of the config's fields by group, both in the order of the config."""
-    groups: dict[str, list[str]] = {}
-    for name, field in SearchConfig.model_fields.items():
-        groups.setdefault(_extra(field)["group"], []).append(name)
-    return groups
+GROUPS = (
+    "Task",
+    "Augmentation",
+    "Network",
+    "Estimator",
+    "Training",
+    "Recording",
+    "Reproducibility",
+)
+"""Headings of a form, in their order."""
+
+
+def field_groups(
+    config: type[RunConfig] = SearchConfig, task: str | None = None
+) -> dict[str, list[str]]:
+    """Names of a config's fields by group; those marked so stand first.
+
+    Args:
+        config: Of a search or of a training.
+        task: Leave out what means nothing for this task; None keeps all.
+    """
+    groups: dict[str, list[str]] = {group: [] for group in GROUPS}
+    fields = config.model_fields.items()
+    for name, field in sorted(fields, key=lambda item: not extra_of(item[1])["first"]):
+        extra = extra_of(field)
+        if task is None or not extra["tasks"] or task in extra["tasks"]:
+            groups[extra["group"]].append(name)
+    return {group: names for group, names in groups.items() if names}
 
 
 def field_label(name: str) -> str:
     """Title of a field with its unit."""
     field = SearchConfig.model_fields[name]
-    unit = _extra(field)["unit"]
+    unit = extra_of(field)["unit"]
     return f"{field.title} ({unit})" if unit else str(field.title)
 
 
@@ -110,10 +133,3 @@ def _step(value: float) -> float:
 def _small_step(value: float) -> float:
     exponent = int(f"{abs(value):e}".rsplit("e", 1)[1])
     return float(f"1e{exponent}")
-
-
-def _extra(field: FieldInfo) -> Mapping[str, str]:
-    extra = field.json_schema_extra
-    if not isinstance(extra, dict):
-        raise TypeError(f"the field {field.title!r} names no group")
-    return {str(key): str(value) for key, value in extra.items()}

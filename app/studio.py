@@ -26,6 +26,7 @@ from engine.domain.genotype import Genotype, from_masks
 from engine.domain.ports import ArtifactStore, Clock, Device, Node, RunStore
 from engine.domain.presets import PRESETS, preset_config
 from engine.domain.run import Checkpoint, Request, Run, RunEvent, RunState
+from engine.domain.run_config import RunConfig
 from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from engine.export import EXPORTERS
@@ -231,7 +232,7 @@ class Studio:
         space = self.store.space_of(run)
         if space is None:
             raise NotFound(
-                asked=f"the search space {run.config.space!r} of run {run.id}",
+                asked=f"the search space of run {run.id}",
                 found="no catalogue that has it",
                 allowed="a space that an engine has published",
                 advice="start an engine once with `egs engine`",
@@ -266,8 +267,8 @@ class Studio:
         space = self.space(run)
         masks = snapshot.derived
         if masks is None:
-            masks = derive(space, snapshot.probabilities, run.config.rule)
-        return from_masks(space, masks, run.config.rule, self._lineage(run, snapshot))
+            masks = derive(space, snapshot.probabilities, run.search.rule)
+        return from_masks(space, masks, run.search.rule, self._lineage(run, snapshot))
 
     def cost(self, run_id: int, genotype: Genotype) -> Cost:
         """Parameters and multiply-adds of a genotype in the run's own network.
@@ -366,7 +367,7 @@ class Studio:
         return found[-1]
 
     def _known_data(self, run: Run) -> DataSummary:
-        return self.data(run) or self.inspect(run.config)
+        return self.data(run) or self.inspect(run.search)
 
     def _snapshot_to_derive(self, run: Run, step: int | None) -> Snapshot:
         latest = self.store.snapshot(run.id, step)
@@ -423,7 +424,7 @@ def living(nodes: Iterable[Node], now: datetime) -> list[Node]:
     return [node for node in nodes if node.heartbeat_at >= oldest]
 
 
-def shape_of(config: SearchConfig, data: DataSummary) -> NetworkShape:
+def shape_of(config: RunConfig, data: DataSummary) -> NetworkShape:
     """The network of a search, applied to its data."""
     return NetworkShape(
         channels=config.channels,

@@ -28,5 +28,16 @@ SPACES: dict[str, SearchSpace] = {
         nodes=8,
         operations=("none", "tanh", "relu", "sigmoid", "identity"),
         output="mean",
+        skeleton="recurrent",
+    ),
+    "nb201": SearchSpace(
+        name="nb201",
+        label="Convolutional cell (NAS-Bench-201)",
+        cell_kinds=("cell",),
+        inputs=1,
+        nodes=3,
+        operations=("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"),
+        output="last",
+        skeleton="stages",
     ),
 }

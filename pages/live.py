@@ -213,7 +213,7 @@ def _heatmaps(studio: Studio, run_id: int) -> None:
         ("At the moment chosen on the timeline" if chosen else "At the end of the latest epoch")
         + f": step {snapshot.step:,}. A dot marks what the code drawn at that step keeps."
     )
-    maps = edge_heatmaps(studio.space(run), catalog, snapshot, run.config.scope)
+    maps = edge_heatmaps(studio.space(run), catalog, snapshot, run.search.scope)
     for column, values in zip(st.columns(len(maps)), maps, strict=True):
         column.plotly_chart(
             edge_heatmap(values, dark=st.context.theme.type == "dark"),

@@ -54,16 +54,16 @@ def player_data(
             }
             for number, card in enumerate(cards)
         ],
-        "rows": [list(row) for row in space.rows(run.config.scope)],
-        "scope": run.config.scope,
-        "draws": run.config.draws,
+        "rows": [list(row) for row in space.rows(run.search.scope)],
+        "scope": run.search.scope,
+        "draws": run.search.draws,
         "epochs": run.config.epochs,
     }
 
 
 def cell_title(kind: str, cells: int) -> str:
     """What a cell kind is called, and how often the network uses it."""
-    from engine.domain.cost import reduction_positions
+    from engine.domain.skeleton import reduction_positions
 
     reductions = len(reduction_positions(cells))
     used = reductions if kind == "reduction" else cells - reductions

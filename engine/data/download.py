@@ -18,7 +18,7 @@ from engine.data.transfer import fetch
 
 
 @dataclass(frozen=True)
-class _Published:
+class Published:
     """One file: where it is published, where torchvision looks, its MD5."""
 
     urls: tuple[str, ...]
@@ -50,18 +50,18 @@ def read_published(source: DataSource, cache: Path, report: Report) -> RawImages
     return RawImages(_split(train), None, _split(test), names)
 
 
-def _published(dataset: Any, root: Path) -> Iterator[_Published]:
+def _published(dataset: Any, root: Path) -> Iterator[Published]:
     """The files of a data set, as torchvision's own class lists them."""
     if hasattr(dataset, "split_list"):
         for name in ("train", "test"):
             url, filename, md5 = dataset.split_list[name]
-            yield _Published((url,), root / filename, md5)
+            yield Published((url,), root / filename, md5)
     elif hasattr(dataset, "mirrors"):
         for filename, md5 in dataset.resources:
             urls = tuple(mirror + filename for mirror in dataset.mirrors)
-            yield _Published(urls, root / dataset.__name__ / "raw" / filename, md5)
+            yield Published(urls, root / dataset.__name__ / "raw" / filename, md5)
     else:
-        yield _Published((dataset.url,), root / dataset.filename, dataset.tgz_md5)
+        yield Published((dataset.url,), root / dataset.filename, dataset.tgz_md5)
 
 
 def _split(dataset: Any) -> Split:

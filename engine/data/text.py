@@ -135,14 +135,18 @@ def text_data(
             "give another text or a higher vocabulary_limit",
         )
     train = train[: train_limit or None]
-    splits = [_renumbered(numbers, places, vocabulary) for numbers in (train, validation, test)]
+    first, second, third = (
+        _renumbered(numbers, places, vocabulary) for numbers in (train, validation, test)
+    )
     return TextData(
-        *splits,
+        train=first,
+        validation=second,
+        test=third,
         vocabulary=vocabulary,
         source=source,
         tokens=numbering.tokens,
         unknown=(_lost(train, places), _lost(validation, places), _lost(test, places)),
-        digest=_digest(vocabulary, splits),
+        digest=_digest(vocabulary, (first, second, third)),
     )
 
 

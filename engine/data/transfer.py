@@ -41,7 +41,7 @@ def fetch(label: str, urls: Sequence[str], target: Path, md5: str, report: Repor
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _not_written(label, target.parent, error) from error
+        raise not_written(label, target.parent, error) from error
     part = target.with_name(target.name + ".part")
     try:
         _fetch_first(label, urls, part, report)
@@ -66,7 +66,7 @@ def _fetch_first(label: str, urls: Sequence[str], part: Path, report: Report) ->
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
             last = str(getattr(error, "reason", "") or error or type(error).__name__)
         except OSError as error:
-            raise _not_written(label, part.parent, error) from error
+            raise not_written(label, part.parent, error) from error
         else:
             return
     raise NoNetwork(
@@ -107,7 +107,8 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _not_written(label: str, folder: Path, error: OSError) -> DataError | DiskFull:
+def not_written(label: str, folder: Path, error: OSError) -> DataError | DiskFull:
+    """The refusal when a data set cannot be stored below a folder."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull(
             asked=f"to download the data set {label}",

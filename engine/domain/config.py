@@ -1,147 +1,70 @@
-"""Every knob of a search, with unit, bounds and help in one place.
+"""The two kinds of configuration: of a search, and of a training from scratch.
 
-The form, the command line and the documentation read these fields; an
+The form, the command line and the documentation read their fields; an
 instance with an invalid value cannot exist.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import model_validator
 
 from engine.domain.derivation import DerivationRule
-from engine.domain.errors import InvalidConfig
+from engine.domain.fields import allowed_by, bounds_of, setting, validated
+from engine.domain.run_config import CLASSIFICATION, IMAGES, RunConfig
 from engine.domain.space import Scope
 
+__all__ = [
+    "AnyConfig",
+    "SearchConfig",
+    "TrainingConfig",
+    "allowed_values",
+    "bounds_of",
+    "make_config",
+    "make_training_config",
+    "parse_config",
+]
+
+Method = Literal["egs", "darts", "random"]
 Route = Literal["even", "first", "or"]
 Update = Literal["joint", "alternating"]
 GradientMode = Literal["exact", "probed", "sampled"]
 Probe = Literal["batch", "operations", "steps"]
 Normalisation = Literal["softmax", "relu"]
 TemperatureSchedule = Literal["linear", "cosine", "exponential", "constant"]
+Purpose = Literal["search", "training"]
 
 
-def _field(
-    default: Any, title: str, help_text: str, *, group: str, unit: str = "", **kw: Any
-) -> Any:
-    return Field(
-        default,
-        title=title,
-        description=help_text,
-        json_schema_extra={"group": group, "unit": unit},
-        **kw,
-    )
+DARTS_EDGES_KEPT = {"darts": 2, "rnn": 1}
+"""Incoming edges that DARTS keeps a node, by space; elsewhere each edge keeps its best."""
 
 
-def _whole_number(value: Any) -> Any:
-    """A choice among numbers may arrive as text from a command line."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
-
-
-class SearchConfig(BaseModel):
+class SearchConfig(RunConfig):
     """All settings of one search; frozen, complete and valid."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    purpose: ClassVar[Purpose] = "search"
 
-    task: str = _field("image_classification", "Task", "What the network shall do.", group="Task")
-    data: str = _field(
-        "digits",
-        "Data",
-        "A built-in or torchvision data set by name, a .npz file in MedMNIST's names, "
-        "or a folder with train/<class>/ images.",
-        group="Task",
-        min_length=1,
-        max_length=1024,
+    method: Method = setting(
+        "egs",
+        "Method",
+        "egs: the Ensemble Gumbel-Softmax; darts: the softmax mixture of all operations; random: "
+        "random cells, each trained from scratch, the best of which is kept.",
+        group="Estimator",
+        first=True,
     )
-    broken_images: Literal["refuse", "skip"] = _field(
-        "refuse",
-        "Broken images",
-        "Whether an unreadable image stops the run or is skipped and counted.",
-        group="Task",
+    space: str = setting(
+        "darts", "Search space", "Which cells can be found.", group="Network", first=True
     )
-    image_size: int = _field(
+    nodes: int = setting(
         0,
-        "Image size",
-        "Images of a folder are resized to this square; 0 keeps their size, "
-        "which then has to be the same for all.",
-        group="Task",
-        unit="pixels",
-        ge=0,
-        le=1024,
-    )
-    validation_fraction: float = _field(
-        0.2,
-        "Validation share",
-        "Share of the training images kept for validation where the data has no "
-        "validation split of its own. Neither weights nor alphas ever see it.",
-        group="Task",
-        gt=0.0,
-        lt=1.0,
-    )
-    test_fraction: float = _field(
-        0.2,
-        "Test share",
-        "Share kept for the test where the data has no test split of its own; a "
-        "search never touches it.",
-        group="Task",
-        gt=0.0,
-        lt=1.0,
-    )
-    train_limit: int = _field(
-        0,
-        "Training images",
-        "Use only this many training images, drawn by the seed; 0 uses all.",
-        group="Task",
-        unit="images",
-        ge=0,
-    )
-
-    crop_padding: int = _field(
-        0,
-        "Random crop",
-        "Padding of the random crop; 0 switches it off.",
-        group="Augmentation",
-        unit="pixels",
-        ge=0,
-        le=64,
-    )
-    flip: bool = _field(
-        False, "Mirror", "Mirror half of the images left to right.", group="Augmentation"
-    )
-    cutout: int = _field(
-        0,
-        "Cutout",
-        "Side of a square that is blanked in each image; 0 switches it off.",
-        group="Augmentation",
-        unit="pixels",
-        ge=0,
-        le=256,
-    )
-
-    space: str = _field("darts", "Search space", "Which cells can be found.", group="Network")
-    nodes: int = _field(4, "Nodes", "Intermediate nodes N of a cell.", group="Network", ge=1, le=12)
-    cells: int = _field(
-        8,
-        "Cells",
-        "Cells in the network; those at one and two thirds of the depth reduce the resolution.",
+        "Nodes",
+        "Intermediate nodes N of a cell; 0 takes the space's own number.",
         group="Network",
-        ge=1,
-        le=64,
+        first=True,
+        ge=0,
+        le=12,
     )
-    channels: int = _field(
-        16, "Channels", "Channels C of the first cell.", group="Network", ge=4, le=512
-    )
-    stem_stride: Annotated[Literal[1, 2, 4], BeforeValidator(_whole_number)] = _field(
-        1,
-        "Stem stride",
-        "By how much the first convolution reduces the image; 2 makes a search on a CPU "
-        "about four times faster.",
-        group="Network",
-        unit="pixels",
-    )
-
-    draws: int = _field(
+    draws: int = setting(
         7,
         "Draws M",
         "Gumbel-Softmax draws joined into one code: at most M operations are kept in a row "
@@ -150,33 +73,33 @@ class SearchConfig(BaseModel):
         ge=1,
         le=32,
     )
-    scope: Scope = _field(
+    scope: Scope = setting(
         "node",
         "Scope",
         "Which probabilities compete: all incoming operations of a node, or those of one edge.",
         group="Estimator",
     )
-    route: Route = _field(
+    route: Route = setting(
         "even",
         "Gradient route",
         "Which draws carry the gradient of a kept operation: all draws that chose it, the first "
         "one, or the derivative of the logical or.",
         group="Estimator",
     )
-    gradient: GradientMode = _field(
+    gradient: GradientMode = setting(
         "exact",
         "Gradient of alpha",
         "exact: operations that were not drawn run value-only; probed: a part of them; sampled: "
         "none of them (cheapest; then `none` attracts).",
         group="Estimator",
     )
-    probe: Probe = _field(
+    probe: Probe = setting(
         "batch",
         "Probe",
         "With gradient = probed: what is thinned out.",
         group="Estimator",
     )
-    probe_fraction: float = _field(
+    probe_fraction: float = setting(
         0.25,
         "Probe share",
         "With gradient = probed: how much is kept.",
@@ -184,19 +107,27 @@ class SearchConfig(BaseModel):
         gt=0.0,
         le=1.0,
     )
-    normalisation: Normalisation = _field(
+    normalisation: Normalisation = setting(
         "softmax",
         "Normalisation",
         "How alphas become probabilities; with relu an alpha at or below 0 never recovers.",
         group="Estimator",
     )
-    none_pooled: bool = _field(
+    derivation_draws: int = setting(
+        0,
+        "Draws when deriving",
+        "Draws M of the derivation; 0 takes those of the search.",
+        group="Estimator",
+        ge=0,
+        le=32,
+    )
+    none_pooled: bool = setting(
         True,
         "Pool none",
         "In scope node, rank the `none` items of all incoming edges as one when deriving.",
         group="Estimator",
     )
-    temperature_start: float = _field(
+    temperature_start: float = setting(
         5.0,
         "First temperature",
         "Softness of the gradient at the start.",
@@ -204,7 +135,7 @@ class SearchConfig(BaseModel):
         gt=0.0,
         le=100.0,
     )
-    temperature_end: float = _field(
+    temperature_end: float = setting(
         1.0,
         "Last temperature",
         "Softness of the gradient at the end.",
@@ -212,61 +143,28 @@ class SearchConfig(BaseModel):
         gt=0.0,
         le=100.0,
     )
-    temperature_schedule: TemperatureSchedule = _field(
+    temperature_schedule: TemperatureSchedule = setting(
         "linear",
         "Temperature schedule",
         "The way from the first to the last temperature.",
         group="Estimator",
     )
-
-    update: Update = _field(
+    candidates: int = setting(
+        8,
+        "Random candidates",
+        "With method = random: cells that share the epochs evenly.",
+        group="Estimator",
+        ge=1,
+        le=10000,
+    )
+    update: Update = setting(
         "joint",
         "Update",
         "joint: weights and alphas move in the same step (the paper); alternating: alphas move "
-        "on a held-out half of the training images.",
+        "on a held-out half of the training data.",
         group="Training",
     )
-    epochs: int = _field(
-        50,
-        "Epochs",
-        "Passes over the training images.",
-        group="Training",
-        unit="epochs",
-        ge=1,
-        le=10_000,
-    )
-    batch_size: int = _field(
-        64, "Batch", "Images a step.", group="Training", unit="images", ge=2, le=8192
-    )
-    learning_rate: float = _field(
-        0.025,
-        "Learning rate",
-        "Of the weights (SGD) at the start.",
-        group="Training",
-        gt=0.0,
-        le=10.0,
-    )
-    learning_rate_end: float = _field(
-        0.001,
-        "Last learning rate",
-        "Of the weights at the end of the cosine.",
-        group="Training",
-        ge=0.0,
-        le=10.0,
-    )
-    momentum: float = _field(0.9, "Momentum", "Of the weights.", group="Training", ge=0.0, lt=1.0)
-    weight_decay: float = _field(
-        3e-4, "Weight decay", "Of the weights.", group="Training", ge=0.0, le=1.0
-    )
-    gradient_clip: float = _field(
-        5.0,
-        "Gradient clip",
-        "Largest norm of the weights' gradient; 0 switches it off.",
-        group="Training",
-        ge=0.0,
-        le=1000.0,
-    )
-    alpha_learning_rate: float = _field(
+    alpha_learning_rate: float = setting(
         3e-3,
         "Alpha learning rate",
         "Of the architecture parameters (Adam).",
@@ -274,7 +172,7 @@ class SearchConfig(BaseModel):
         gt=0.0,
         le=10.0,
     )
-    alpha_weight_decay: float = _field(
+    alpha_weight_decay: float = setting(
         0.0,
         "Alpha weight decay",
         "Of the architecture parameters.",
@@ -282,7 +180,7 @@ class SearchConfig(BaseModel):
         ge=0.0,
         le=1.0,
     )
-    alpha_warmup_epochs: int = _field(
+    alpha_warmup_epochs: int = setting(
         0,
         "Alpha warm-up",
         "Epochs at the start in which only the weights move.",
@@ -292,123 +190,133 @@ class SearchConfig(BaseModel):
         le=10_000,
     )
 
-    snapshot_interval: int = _field(
-        10,
-        "Snapshot interval",
-        "Steps between two recorded snapshots.",
-        group="Recording",
-        unit="steps",
-        ge=1,
-        le=100_000,
-    )
-    checkpoint_minutes: float = _field(
-        5.0,
-        "Checkpoint interval",
-        "Longest training time between two checkpoints; there is one at each epoch as well.",
-        group="Recording",
-        unit="minutes",
-        gt=0.0,
-        le=1440.0,
-    )
-    seed: int = _field(0, "Seed", "Of everything random.", group="Reproducibility", ge=0, lt=2**31)
-    device: str = _field(
-        "auto",
-        "Device",
-        "auto, cpu, or a GPU by number or UUID, such as cuda:0.",
-        group="Reproducibility",
-        pattern=r"^(auto|cpu|cuda:[0-9]+|GPU-[0-9A-Za-z-]+)$",
-    )
-    cpu_threads: int = _field(
-        0,
-        "CPU threads",
-        "Threads of one search on a CPU; 0 uses all cores.",
-        group="Reproducibility",
-        unit="threads",
-        ge=0,
-        le=256,
-    )
-
     @model_validator(mode="after")
     def _fits_together(self) -> "SearchConfig":
-        if self.learning_rate_end > self.learning_rate:
-            raise ValueError("learning_rate_end is above learning_rate")
         if self.alpha_warmup_epochs >= self.epochs:
             raise ValueError("alpha_warmup_epochs leaves no epoch for the alphas")
+        if self.method == "darts" and self.scope != "edge":
+            raise ValueError(
+                "method = darts mixes the operations of an edge, and scope is not edge"
+            )
+        if self.method == "random" and self.candidates > self.epochs:
+            raise ValueError("candidates is above epochs, so that some would not be trained")
         return self
 
     @property
     def rule(self) -> DerivationRule:
         """The derivation rule that fits this search."""
-        return DerivationRule("map", self.draws, self.scope, self.none_pooled)
+        if self.method == "darts" and self.space in DARTS_EDGES_KEPT:
+            return DerivationRule("top2", 1, "edge", False, edges_kept=DARTS_EDGES_KEPT[self.space])
+        draws = 1 if self.method == "darts" else self.derivation_draws or self.draws
+        return DerivationRule("map", draws, self.scope, self.none_pooled)
+
+
+class TrainingConfig(RunConfig):
+    """All settings of the training of one derived network from scratch."""
+
+    purpose: ClassVar[Purpose] = "training"
+
+    genotype: str = setting(
+        "",
+        "Genotype",
+        "The architecture, as the JSON of its genotype.",
+        group="Task",
+        min_length=2,
+        max_length=1_000_000,
+    )
+    cells: int = setting(
+        20,
+        "Cells",
+        "Cells in the network; those at one and two thirds of the depth reduce the resolution. In "
+        "the space nb201 a multiple of 3, the same number in each stage.",
+        group="Network",
+        tasks=IMAGES,
+        ge=1,
+        le=64,
+    )
+    channels: int = setting(
+        36,
+        "Channels",
+        "Channels C of the first cell.",
+        group="Network",
+        tasks=IMAGES,
+        ge=4,
+        le=512,
+    )
+    auxiliary_weight: float = setting(
+        0.0,
+        "Auxiliary head",
+        "Weight of a second classifier at two thirds of the depth; 0 leaves it out.",
+        group="Training",
+        tasks=CLASSIFICATION,
+        ge=0.0,
+        le=10.0,
+    )
+    drop_path: float = setting(
+        0.0,
+        "Drop path",
+        "Largest probability with which an operation of a cell is left out of an image; it grows "
+        "from 0 over the epochs.",
+        group="Training",
+        tasks=IMAGES,
+        ge=0.0,
+        lt=1.0,
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "Label smoothing",
+        "Share of each target that is spread over all classes.",
+        group="Training",
+        tasks=IMAGES,
+        ge=0.0,
+        lt=1.0,
+    )
+    include_validation: bool = setting(
+        False,
+        "Train on validation data",
+        "Adds the validation data to the training data, as published results do; the validation "
+        "figures then say nothing new.",
+        group="Task",
+    )
+    start_from: str = setting(
+        "",
+        "Start weights",
+        "Identity (uid) of a finished training run of the same cells whose weights are taken over "
+        "where name and shape agree, such as a classification network for segmentation; empty "
+        "starts from scratch.",
+        group="Network",
+        max_length=64,
+    )
+
+
+AnyConfig = SearchConfig | TrainingConfig
 
 
 def make_config(values: Mapping[str, Any]) -> SearchConfig:
-    """A configuration from plain values, strings included.
+    """A configuration of a search from plain values, strings included.
 
     Raises:
         InvalidConfig: One sentence about the first wrong value.
     """
-    unknown = [key for key in values if key not in SearchConfig.model_fields]
-    if unknown:
-        raise InvalidConfig(
-            asked=f"the setting {unknown[0]!r}",
-            found="no such setting",
-            allowed=f"one of {', '.join(SearchConfig.model_fields)}",
-            advice="correct its name",
-        )
-    try:
-        return SearchConfig.model_validate(dict(values))
-    except ValidationError as error:
-        raise _sentence(values, error) from None
+    config: SearchConfig = validated(SearchConfig, values)
+    return config
 
 
-def bounds_of(field: FieldInfo) -> tuple[float | None, float | None]:
-    """Smallest and largest allowed value of a numeric field, None where open."""
-    low = high = None
-    for rule in field.metadata:
-        low = getattr(rule, "ge", getattr(rule, "gt", None)) if low is None else low
-        high = getattr(rule, "le", getattr(rule, "lt", None)) if high is None else high
-    return low, high
+def make_training_config(values: Mapping[str, Any]) -> TrainingConfig:
+    """A configuration of a training from plain values, strings included.
+
+    Raises:
+        InvalidConfig: One sentence about the first wrong value.
+    """
+    config: TrainingConfig = validated(TrainingConfig, values)
+    return config
+
+
+def parse_config(purpose: str, values: Mapping[str, Any]) -> AnyConfig:
+    """A configuration of either kind from its stored purpose and values."""
+    return make_training_config(values) if purpose == "training" else make_config(values)
 
 
 def allowed_values(name: str) -> str:
-    """In words, which values the field ``name`` accepts."""
-    field = SearchConfig.model_fields[name]
-    choices = getattr(field.annotation, "__args__", ())
-    if choices:
-        return "one of " + ", ".join(repr(choice) for choice in choices)
-    words = {
-        "gt": "above {}",
-        "ge": "at least {}",
-        "lt": "below {}",
-        "le": "at most {}",
-        "pattern": "text like {}",
-        "min_length": "at least {} characters",
-        "max_length": "at most {} characters",
-    }
-    rules = [
-        text.format(getattr(rule, key))
-        for rule in field.metadata
-        for key, text in words.items()
-        if getattr(rule, key, None) is not None
-    ]
-    kind = getattr(field.annotation, "__name__", str(field.annotation))
-    return " and ".join([kind, *rules])
-
-
-def _sentence(values: Mapping[str, Any], error: ValidationError) -> InvalidConfig:
-    first = error.errors()[0]
-    if not first["loc"]:
-        return InvalidConfig(
-            asked="these settings together",
-            found=str(first["msg"]).removeprefix("Value error, "),
-            allowed="settings that fit together",
-            advice="change one of the two",
-        )
-    name = str(first["loc"][0])
-    return InvalidConfig(
-        asked=f"{name} = {values.get(name)!r}",
-        found=first["msg"][0].lower() + first["msg"][1:],
-        allowed=allowed_values(name),
-        advice=f"choose another value of {name}",
-    )
+    """In words, which values the field ``name`` of a search accepts."""
+    return allowed_by(SearchConfig.model_fields[name])

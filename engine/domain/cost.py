@@ -5,6 +5,13 @@ from dataclasses import dataclass
 
 from engine.domain.catalog import Catalog, Layer, OperationCard
 from engine.domain.genotype import Genotype
+from engine.domain.skeleton import (
+    CellPlace,
+    cell_places,
+    check_cells,
+    gathered_nodes,
+    stem_width,
+)
 
 
 @dataclass(frozen=True)
@@ -43,69 +50,52 @@ class Cost:
         return Cost(self.parameters + other.parameters, self.multiply_adds + other.multiply_adds)
 
 
-STEM_MULTIPLIER = 3
-
-
-def reduction_positions(cells: int) -> frozenset[int]:
-    """Indices of the reduction cells: one and two thirds of the depth."""
-    return frozenset({cells // 3, 2 * cells // 3})
-
-
-@dataclass(frozen=True)
-class CellPlace:
-    """Where a cell stands in the network, and what reaches it.
-
-    Attributes:
-        before: Channels of the cell before the last, c_{k-2}.
-        last: Channels of the last cell, c_{k-1}.
-        channels: Channels C of this cell's nodes.
-        reduces: Whether this cell halves the resolution.
-        after_reduction: Whether c_{k-2} has twice the resolution of c_{k-1}.
-    """
-
-    before: int
-    last: int
-    channels: int
-    reduces: bool
-    after_reduction: bool
-
-
-def cell_places(*, channels: int, cells: int, nodes: int) -> list[CellPlace]:
-    """All cells of a network, from the stem on.
-
-    Args:
-        channels: Channels C of the first cell; doubled at each reduction.
-        cells: Number of cells.
-        nodes: Intermediate nodes N; a cell gives N C channels.
-    """
-    before = last = STEM_MULTIPLIER * channels
-    after_reduction = False
-    places = []
-    for index in range(cells):
-        reduces = index in reduction_positions(cells)
-        channels = 2 * channels if reduces else channels
-        places.append(CellPlace(before, last, channels, reduces, after_reduction))
-        before, last, after_reduction = last, nodes * channels, reduces
-    return places
-
-
 def network_cost(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> Cost:
-    """Cost of stem, cells and classifier; convolutions and the linear layer count."""
-    cards = {name: catalog.operation(name) for name in genotype.space.operations}
-    nodes = genotype.space.nodes
+    """Cost of stem, cells and classifier; convolutions and the linear layer count.
+
+    Raises:
+        InvalidConfig: The number of cells does not fit the space's skeleton.
+    """
+    space = genotype.space
+    check_cells(space, shape.cells)
+    cards = {name: catalog.operation(name) for name in space.operations}
     height, width = (-(-size // shape.stem_stride) for size in (shape.height, shape.width))
-    stem = STEM_MULTIPLIER * shape.channels
+    stem = stem_width(shape.channels, skeleton=space.skeleton)
     total = _conv(shape.in_channels, stem, Layer(3, norm=True), height * width, shape.affine)
-    places = cell_places(channels=shape.channels, cells=shape.cells, nodes=nodes)
+    places = cell_places(
+        channels=shape.channels,
+        cells=shape.cells,
+        nodes=space.nodes,
+        output=space.output,
+        skeleton=space.skeleton,
+    )
     for place in places:
-        for inputs in (place.before, place.last):
-            layer = Layer(1, norm=True)
-            total += _conv(inputs, place.channels, layer, height * width, shape.affine)
-        if place.reduces:
+        if place.before:
+            total += _adapter_cost(place, height * width, shape.affine)
+        if place.reduces or place.widens:
             height, width = -(-height // 2), -(-width // 2)
+        if place.widens:
+            total += _block_cost(place, height * width, shape.affine)
         total += _cell_cost(genotype, cards, place, height * width, shape.affine)
-    features = nodes * places[-1].channels
+    features = gathered_nodes(space.nodes, space.output) * places[-1].channels
+    if space.skeleton == "stages":
+        total += Cost(2 * features if shape.affine else 0)
     return total + Cost((features + 1) * shape.classes, features * shape.classes)
+
+
+def _adapter_cost(place: CellPlace, area: int, affine: bool) -> Cost:
+    """Cost of bringing both inputs to C channels on ``area`` pixels."""
+    layer = Layer(1, norm=True)
+    before = _conv(place.before, place.channels, layer, area, affine)
+    return before + _conv(place.last, place.channels, layer, area, affine)
+
+
+def _block_cost(place: CellPlace, area: int, affine: bool) -> Cost:
+    """Cost of a residual block that gives ``area`` pixels."""
+    layer = Layer(3, norm=True)
+    first = _conv(place.last, place.channels, layer, area, affine)
+    second = _conv(place.channels, place.channels, layer, area, affine)
+    return first + second + _conv(place.last, place.channels, Layer(1), area, affine)
 
 
 def _cell_cost(
@@ -116,9 +106,7 @@ def _cell_cost(
     affine: bool,
 ) -> Cost:
     """Cost of the operations of one cell, all of which end in ``area`` pixels."""
-    genes = (
-        gene for node in genotype.cells["reduction" if place.reduces else "normal"] for gene in node
-    )
+    genes = (gene for node in genotype.cells[place.kind] for gene in node)
     total = Cost()
     for gene in genes:
         strided = place.reduces and gene.source < genotype.space.inputs

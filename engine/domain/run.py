@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from engine.domain.config import AnyConfig
-from engine.domain.errors import FailureReason
+from engine.domain.config import AnyConfig, SearchConfig
+from engine.domain.errors import FailureReason, WrongState
 
 
 class RunState(StrEnum):
@@ -115,6 +115,22 @@ class Run:
     waiting: str | None = None
     failure: FailureReason | None = None
     error: str | None = None
+
+    @property
+    def search(self) -> SearchConfig:
+        """The settings of a search.
+
+        Raises:
+            WrongState: It is a training, which has no search space and no alphas.
+        """
+        if isinstance(self.config, SearchConfig):
+            return self.config
+        raise WrongState(
+            asked=f"the search of run {self.id}",
+            found="a training from scratch",
+            allowed="a run that is a search",
+            advice="choose the search that the training came from",
+        )
 
     @property
     def is_ended(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Literal
 
 Scope = Literal["node", "edge"]
 Output = Literal["concat", "mean", "last"]
+Skeleton = Literal["cells", "stages", "recurrent"]
 
 NONE = "none"
 
@@ -35,6 +36,9 @@ class SearchSpace:
         nodes: Number N of intermediate nodes.
         operations: Names of the K candidate operations, in column order.
         output: How the intermediate nodes become the output of the cell.
+        skeleton: The network around the cells: ``cells``, a row of normal and
+            reduction cells (DARTS); ``stages``, three stages of equal cells
+            (NAS-Bench-201); ``recurrent``, one cell over a sequence.
     """
 
     name: str
@@ -44,6 +48,7 @@ class SearchSpace:
     nodes: int
     operations: tuple[str, ...]
     output: Output = "concat"
+    skeleton: Skeleton = "cells"
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
@@ -71,8 +76,8 @@ class SearchSpace:
         return tuple(range(edge, edge + 1) for edge in range(len(self.edges)))
 
     def with_nodes(self, nodes: int) -> "SearchSpace":
-        """The same space with another number of intermediate nodes."""
-        return replace(self, nodes=nodes)
+        """The same space with another number of intermediate nodes; 0 keeps its own."""
+        return replace(self, nodes=nodes) if nodes else self
 
     def source_label(self, source: int) -> str:
         """How people write a source: ``c_{k-2}``, ``c_{k-1}`` or a node number."""

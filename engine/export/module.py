@@ -16,13 +16,16 @@ from pprint import pformat
 
 from engine.domain.catalog import Card
 from engine.domain.cost import NetworkShape
+from engine.domain.derivation import written_rule
 from engine.domain.errors import InvalidGenotype
 from engine.domain.genotype import Genotype, plain_nodes
-from engine.export.exporter import Exporter
+from engine.domain.space import SearchSpace
+from engine.export.exporter import CODE, Exporter
 
 SOURCES = (
     ("engine.operations", "blocks.py"),
-    ("engine.domain", "cost.py"),
+    ("engine.domain", "skeleton.py"),
+    ("engine.model", "skeleton.py"),
     ("engine.model", "derived.py"),
 )
 """Files whose definitions may be taken, each after those that it needs."""
@@ -89,7 +92,7 @@ def render_module(genotype: Genotype, shape: NetworkShape) -> bytes:
         _docstring(genotype, shape),
         _import_lines(needed, library),
         f"NODES = {pformat(nodes, width=96, sort_dicts=False)}",
-        f"NETWORK = {pformat(_arguments(shape), width=96, sort_dicts=False)}",
+        f"NETWORK = {pformat(_arguments(genotype.space, shape), width=96, sort_dicts=False)}",
         *(d.text for name, d in library.definitions.items() if name in needed),
         _operations_table(builders),
         BUILD.strip(),
@@ -196,8 +199,10 @@ def _import_lines(needed: frozenset[str], library: Library) -> str:
     return "\n".join([*standard, "", "import torch", *torch])
 
 
-def _arguments(shape: NetworkShape) -> dict[str, int]:
+def _arguments(space: SearchSpace, shape: NetworkShape) -> dict[str, int | str]:
     return {
+        "skeleton": space.skeleton,
+        "output": space.output,
         "in_channels": shape.in_channels,
         "classes": shape.classes,
         "channels": shape.channels,
@@ -215,7 +220,7 @@ def _docstring(genotype: Genotype, shape: NetworkShape) -> str:
     """Where the file comes from; JSON never holds three quotes in a row."""
     facts = {
         "images": f"{shape.in_channels} x {shape.height} x {shape.width} in the search",
-        **({"rule": vars(genotype.rule)} if genotype.rule else {}),
+        **({"rule": written_rule(genotype.rule)} if genotype.rule else {}),
         **genotype.lineage,
     }
     lines = [json.dumps({key: value})[1:-1] for key, value in facts.items()]
@@ -238,6 +243,7 @@ MODULE = Exporter(
         "module",
         "PyTorch module",
         "The network as one plain Python file that imports only torch.",
+        group=CODE,
     ),
     extension=".py",
     media_type="text/x-python",

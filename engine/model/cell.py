@@ -1,23 +1,19 @@
-"""A cell of the supernet: an ordered graph of nodes over two inputs."""
+"""A cell of the supernet: an ordered graph of nodes over its inputs."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from engine.domain.cost import CellPlace
+from engine.domain.skeleton import CellPlace
 from engine.domain.space import NONE, SearchSpace
 from engine.model.coded_sum import Position, Undrawn, coded_sum
 from engine.model.mixed_edge import MixedEdge
 from engine.model.probe import Probe
-from engine.operations.blocks import (
-    SEARCH,
-    FactorizedReduce,
-    ReLUConvNorm,
-    zeros_like_strided,
-)
+from engine.model.skeleton import adapters, gather, style_in
+from engine.operations.blocks import SEARCH, zeros_like_strided
 
 
 class Cell(nn.Module):
@@ -25,52 +21,74 @@ class Cell(nn.Module):
 
     The inputs are brought to C channels and one resolution; each node sums
     what the code chooses of its incoming edges; the output is the nodes, side
-    by side along the channels.
+    by side along the channels, or what else the space says.
+
+    As a mixture it is that of DARTS: codes are real weights, every operation
+    is run, and a node is the weighted sum, differentiated as it stands.
 
     Args:
         space: The search space.
         place: Where the cell stands in the network.
+        mixture: Whether codes are weights instead of choices.
     """
 
-    def __init__(self, space: SearchSpace, place: CellPlace) -> None:
+    def __init__(self, space: SearchSpace, place: CellPlace, *, mixture: bool = False) -> None:
         super().__init__()
         self.space = space
-        self.kind = "reduction" if place.reduces else "normal"
+        self.kind = place.kind
+        self.mixture = mixture
         self.stride = 2 if place.reduces else 1
-        adapt = FactorizedReduce if place.after_reduction else ReLUConvNorm
-        self.before = adapt(place.before, place.channels, SEARCH)
-        self.last = ReLUConvNorm(place.last, place.channels, SEARCH)
+        style = style_in(space.skeleton, SEARCH)
+        inputs = adapters(place, style)
+        self.inputs = tuple(inputs)
+        for name, adapter in inputs.items():
+            self.add_module(name, adapter)
         self.edges = nn.ModuleList(
             MixedEdge(
                 space.operations,
                 place.channels,
                 self.stride if edge.source < space.inputs else 1,
-                SEARCH,
+                style,
             )
             for edge in space.edges
         )
 
     def forward(
         self,
-        before: Float[Tensor, "B C1 H1 W1"],
-        last: Float[Tensor, "B C2 H W"],
+        inputs: Sequence[Float[Tensor, "B _ _ _"]],
         code: Float[Tensor, "E K"],
         drawn: list[list[bool]],
         probe: Probe | None,
     ) -> Float[Tensor, "B NC h w"]:
-        """The nodes of this cell.
+        """The output of this cell.
 
         Args:
-            before: Output of the cell before the last, c_{k-2}.
-            last: Output of the last cell, c_{k-1}.
-            code: The code of this cell's kind, 0 or 1; it takes the gradient.
+            inputs: Outputs of the cells that it reads, c_{k-1} last.
+            code: The code of this cell's kind, 0 or 1, or the weights of a
+                mixture; it takes the gradient.
             drawn: The same code as plain values.
             probe: How operations that were not drawn serve alpha's gradient.
         """
-        sources = [self.before(before), self.last(last)]
+        adapted = zip(self.inputs, inputs, strict=True)
+        sources: list[Tensor] = [self.get_submodule(name)(value) for name, value in adapted]
         for edges in self.space.edges_of:
-            sources.append(self._node(sources, edges, code, drawn, probe))
-        return torch.cat(sources[self.space.inputs :], dim=1)
+            if self.mixture:
+                sources.append(self._mixed_node(sources, edges, code))
+            else:
+                sources.append(self._node(sources, edges, code, drawn, probe))
+        return gather(sources[self.space.inputs :], self.space.output)
+
+    def _mixed_node(
+        self, sources: list[Tensor], edges: range, code: Float[Tensor, "E K"]
+    ) -> Float[Tensor, "B C h w"]:
+        """sum over edges and operations of w_k o_k(x) (DARTS, Eq. 2); ``none`` adds nothing."""
+        total = zeros_like_strided(sources[0], self.stride)
+        for edge in edges:
+            source = sources[self.space.edges[edge].source]
+            operations = cast(MixedEdge, self.edges[edge])
+            for name, operation in operations.items():
+                total = total + code[edge, self.space.operations.index(name)] * operation(source)
+        return total
 
     def _node(
         self,

@@ -5,19 +5,18 @@ copied by name. The source of this file goes into the module that a person can
 download, apart from what needs the engine.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
-from torch import Tensor, cat, nn
+from torch import Tensor, nn
 
-from engine.domain.cost import STEM_MULTIPLIER, CellPlace, cell_places
 from engine.domain.genotype import Genotype, plain_nodes
+from engine.domain.skeleton import CellPlace, cell_places, check_cells, gathered_nodes, stem_width
+from engine.model.skeleton import adapters, closing, gather, style_in
 from engine.model.supernet import Supernet
 from engine.operations.blocks import (
     EVALUATION,
-    FactorizedReduce,
     NormStyle,
-    ReLUConvNorm,
     norm,
     zeros_like_strided,
 )
@@ -29,9 +28,6 @@ Nodes = Sequence[Sequence[tuple[str, int]]]
 Build = Callable[[int, int, NormStyle], nn.Module]
 """Makes an operation from channels, stride and style."""
 
-INPUTS = 2
-"""A cell reads the outputs of the two cells before it: sources 0 and 1."""
-
 
 class FixedCell(nn.Module):
     """One cell; a node that keeps nothing is zero.
@@ -41,54 +37,67 @@ class FixedCell(nn.Module):
         operations: Builders by name.
         place: Where the cell stands in the network.
         style: Style of normalisation.
+        output: How its nodes become its output: ``concat``, ``mean`` or ``last``.
     """
 
     def __init__(
-        self, nodes: Nodes, operations: Mapping[str, Build], place: CellPlace, style: NormStyle
+        self,
+        nodes: Nodes,
+        operations: Mapping[str, Build],
+        place: CellPlace,
+        style: NormStyle,
+        output: str,
     ) -> None:
         super().__init__()
         self.stride = 2 if place.reduces else 1
-        adapt = FactorizedReduce if place.after_reduction else ReLUConvNorm
-        self.before = adapt(place.before, place.channels, style)
-        self.last = ReLUConvNorm(place.last, place.channels, style)
+        inputs = adapters(place, style)
+        self.inputs = tuple(inputs)
+        for name, adapter in inputs.items():
+            self.add_module(name, adapter)
         self.nodes = nodes
+        self.output = output
         edges: dict[str, nn.ModuleDict] = {}
         for node, genes in enumerate(nodes):
             for name, source in genes:
-                stride = self.stride if source < INPUTS else 1
+                stride = self.stride if source < len(inputs) else 1
                 operation = operations[name](place.channels, stride, style)
-                edges.setdefault(edge_name(node, source), nn.ModuleDict())[name] = operation
+                edge = edge_name(node, source, len(inputs))
+                edges.setdefault(edge, nn.ModuleDict())[name] = operation
         self.edges = nn.ModuleDict(edges)
 
-    def forward(self, before: Tensor, last: Tensor) -> Tensor:
-        """From c_{k-2} and c_{k-1} to the nodes, side by side along the channels."""
-        sources = [self.before(before), self.last(last)]
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The cell's output from those of the cells that it reads, c_{k-1} last."""
+        adapted = zip(self.inputs, inputs, strict=True)
+        sources: list[Tensor] = [self.get_submodule(name)(value) for name, value in adapted]
         for node, genes in enumerate(self.nodes):
             total = zeros_like_strided(sources[0], self.stride)
             for name, source in genes:
-                edge = cast(nn.ModuleDict, self.edges[edge_name(node, source)])
+                edge = cast(nn.ModuleDict, self.edges[edge_name(node, source, len(inputs))])
                 total = total + edge[name](sources[source])
             sources.append(total)
-        return cat(sources[INPUTS:], dim=1)
+        return gather(sources[len(inputs) :], self.output)
 
 
-def edge_name(node: int, source: int) -> str:
+def edge_name(node: int, source: int, inputs: int) -> str:
     """Number of an edge in the search space: by node, then by source."""
-    return str(node * INPUTS + node * (node - 1) // 2 + source)
+    return str(node * inputs + node * (node - 1) // 2 + source)
 
 
 class CellNetwork(nn.Module):
     """Stem, cells, global mean and classifier, from plain values.
 
     Args:
-        nodes: What each node sums, for the kinds ``normal`` and ``reduction``.
+        nodes: What each node sums, for each kind of cell.
         operations: Builders by name.
         in_channels: Channels of the image.
         classes: Number of classes.
         channels: Channels C of the first cell; doubled at each reduction.
-        cells: Number of cells; those at one and two thirds of the depth reduce.
+        cells: Number of cells.
         stem_stride: By how much the first convolution reduces the image.
         style: Style of normalisation.
+        skeleton: Where the cells stand: ``cells`` or ``stages``.
+        output: How a cell's nodes become its output: ``concat``, ``mean`` or
+            ``last``.
     """
 
     def __init__(
@@ -102,27 +111,33 @@ class CellNetwork(nn.Module):
         cells: int,
         stem_stride: int,
         style: NormStyle,
+        skeleton: str = "cells",
+        output: str = "concat",
     ) -> None:
         super().__init__()
-        width = STEM_MULTIPLIER * channels
-        count = len(nodes["normal"])
-        places = cell_places(channels=channels, cells=cells, nodes=count)
+        width = stem_width(channels, skeleton=skeleton)
+        count = len(next(iter(nodes.values())))
+        places = cell_places(
+            channels=channels, cells=cells, nodes=count, output=output, skeleton=skeleton
+        )
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, stride=stem_stride, padding=1, bias=False),
             norm(width, style),
         )
         self.cells = nn.ModuleList(
-            FixedCell(nodes["reduction" if place.reduces else "normal"], operations, place, style)
+            FixedCell(nodes[place.kind], operations, place, style_in(skeleton, style), output)
             for place in places
         )
-        self.classifier = nn.Linear(count * places[-1].channels, classes)
+        features = gathered_nodes(count, output) * places[-1].channels
+        self.closing = closing(features, style, skeleton)
+        self.classifier = nn.Linear(features, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores [B, classes] of images [B, in_channels, H, W]."""
         before = last = self.stem(images)
-        for cell in self.cells:
-            before, last = last, cell(before, last)
-        return self.classifier(last.mean(dim=(2, 3)))
+        for cell in cast(Iterable[FixedCell], self.cells):
+            before, last = last, cell((before, last)[-len(cell.inputs) :])
+        return self.classifier(self.closing(last).mean(dim=(2, 3)))
 
 
 def load_weights(network: nn.Module, shared: Mapping[str, Tensor]) -> None:
@@ -148,11 +163,14 @@ class DerivedNetwork(CellNetwork):
     """The network of a genotype.
 
     Args:
-        genotype: Its cells, of the kinds ``normal`` and ``reduction``.
+        genotype: Its cells; its space says where they stand.
         style: Style of normalisation; EVALUATION to train it from scratch,
             SEARCH to measure it with weights inherited from a supernet.
 
     The other arguments are those of :class:`CellNetwork`.
+
+    Raises:
+        InvalidConfig: The number of cells does not fit the space's skeleton.
     """
 
     def __init__(
@@ -166,6 +184,7 @@ class DerivedNetwork(CellNetwork):
         stem_stride: int,
         style: NormStyle = EVALUATION,
     ) -> None:
+        check_cells(genotype.space, cells)
         super().__init__(
             plain_nodes(genotype),
             {name: OPERATIONS[name].build for name in genotype.space.operations},
@@ -175,6 +194,8 @@ class DerivedNetwork(CellNetwork):
             cells=cells,
             stem_stride=stem_stride,
             style=style,
+            skeleton=genotype.space.skeleton,
+            output=genotype.space.output,
         )
 
 

@@ -205,3 +205,22 @@ class CodeSampler:
 
     def _to_edges(self, rows: Float[Tensor, "R W"]) -> Float[Tensor, "E K"]:
         return rows.flatten()[self._place.to(rows.device)].view(-1, self.operations)
+
+
+class MixtureSampler(CodeSampler):
+    """DARTS's stand-in for a code: the probabilities themselves weigh all operations.
+
+    Args:
+        space: Says which operations an edge has.
+        normalisation: How alphas become probabilities.
+    """
+
+    def __init__(self, space: SearchSpace, *, normalisation: Normalisation) -> None:
+        super().__init__(space, draws=1, scope="edge", route="even", normalisation=normalisation)
+
+    def draw(
+        self, alpha: Float[Tensor, "E K"], temperature: float, generator: torch.Generator
+    ) -> Float[Tensor, "E K"]:
+        """The mixture weights p_k of each edge (DARTS, Eq. 2); nothing is random."""
+        del temperature, generator
+        return self.probabilities(alpha)

@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from engine.domain.cost import STEM_MULTIPLIER, cell_places
+from engine.domain.skeleton import cell_places, check_cells, gathered_nodes, stem_width
 from engine.domain.space import SearchSpace
 from engine.model.cell import Cell
 from engine.model.probe import Probe
+from engine.model.skeleton import closing
 from engine.operations.blocks import SEARCH, norm
 
 ALPHA_SCALE = 1e-3
@@ -28,12 +29,18 @@ class Supernet(nn.Module):
         in_channels: Channels of the image.
         classes: Number of classes.
         channels: Channels C of the first cell; doubled at each reduction.
-        cells: Number of cells; those at one and two thirds of the depth reduce.
+        cells: Number of cells; those at one and two thirds of the depth reduce,
+            or in a skeleton of stages there are so many in all stages together.
         stem_stride: By how much the first convolution reduces the image.
         generator: Source of all initial values.
         alpha_mean: Mean of the initial alphas. A softmax does not see it; the
             relu normalisation needs it above 0, at 1 say, since an alpha
             below 0 is lost to it from the start.
+        mixture: Whether codes are the weights of a sum over all operations
+            (DARTS) instead of choices.
+
+    Raises:
+        InvalidConfig: The number of cells does not fit the space's skeleton.
     """
 
     def __init__(
@@ -47,8 +54,10 @@ class Supernet(nn.Module):
         stem_stride: int,
         generator: torch.Generator,
         alpha_mean: float = 0.0,
+        mixture: bool = False,
     ) -> None:
         super().__init__()
+        check_cells(space, cells)
         self.space = space
         shape = (len(space.edges), len(space.operations))
         self.alphas = nn.ParameterDict(
@@ -57,14 +66,22 @@ class Supernet(nn.Module):
                 for kind in space.cell_kinds
             }
         )
-        width = STEM_MULTIPLIER * channels
-        places = cell_places(channels=channels, cells=cells, nodes=space.nodes)
+        width = stem_width(channels, skeleton=space.skeleton)
+        places = cell_places(
+            channels=channels,
+            cells=cells,
+            nodes=space.nodes,
+            output=space.output,
+            skeleton=space.skeleton,
+        )
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, stride=stem_stride, padding=1, bias=False),
             norm(width, SEARCH),
         )
-        self.cells = nn.ModuleList(Cell(space, place) for place in places)
-        self.classifier = nn.Linear(space.nodes * places[-1].channels, classes)
+        self.cells = nn.ModuleList(Cell(space, place, mixture=mixture) for place in places)
+        features = gathered_nodes(space.nodes, space.output) * places[-1].channels
+        self.closing = closing(features, SEARCH, space.skeleton)
+        self.classifier = nn.Linear(features, classes)
         initialise_weights(self, generator)
 
     def forward(
@@ -77,7 +94,7 @@ class Supernet(nn.Module):
 
         Args:
             images: A batch; its statistics are those of all normalisations.
-            codes: Per cell kind, entries 0 or 1. If they ask for a gradient
+            codes: Per cell kind, entries 0 or 1 (of a mixture: weights). If they ask for a gradient
                 they get the one that ``probe`` describes.
             probe: How operations that were not drawn are run, value only and
                 in the backward pass, for the code's gradient; None never runs
@@ -86,9 +103,10 @@ class Supernet(nn.Module):
         drawn = {kind: (code.detach() > 0.5).tolist() for kind, code in codes.items()}
         before = last = self.stem(images)
         for cell in cast(Iterable[Cell], self.cells):
-            value = cell(before, last, codes[cell.kind], drawn[cell.kind], probe)
+            inputs = (before, last)[-len(cell.inputs) :]
+            value = cell(inputs, codes[cell.kind], drawn[cell.kind], probe)
             before, last = last, value
-        return self.classifier(last.mean(dim=(2, 3)))
+        return self.classifier(self.closing(last).mean(dim=(2, 3)))
 
     def weight_parameters(self) -> Iterator[nn.Parameter]:
         """Every parameter but the alphas."""

@@ -18,10 +18,12 @@ class NormStyle:
         affine: Whether they learn a scale and a shift.
         running: Whether they keep running statistics for evaluation. Without,
             they use the statistics of the batch, always.
+        pools: Whether one follows each pooling too.
     """
 
     affine: bool
     running: bool
+    pools: bool = True
 
 
 SEARCH = NormStyle(affine=False, running=False)
@@ -34,10 +36,34 @@ def norm(channels: int, style: NormStyle) -> nn.BatchNorm2d:
 
 
 class ReLUConvNorm(nn.Sequential):
-    """ReLU, 1x1 convolution and normalisation: another number of channels."""
+    """ReLU, a full convolution and normalisation."""
+
+    def __init__(
+        self, inputs: int, outputs: int, style: NormStyle, kernel: int = 1, stride: int = 1
+    ) -> None:
+        convolution = nn.Conv2d(
+            inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False
+        )
+        super().__init__(nn.ReLU(), convolution, norm(outputs, style))
+
+
+class ResidualBlock(nn.Module):
+    """Half the resolution: two 3x3 convolutions beside a mean over 2x2 pixels (NAS-Bench-201).
+
+    At an odd size the mean at the border is that of the pixels that are there,
+    so that both ways give ceil(size / 2).
+    """
 
     def __init__(self, inputs: int, outputs: int, style: NormStyle) -> None:
-        super().__init__(nn.ReLU(), nn.Conv2d(inputs, outputs, 1, bias=False), norm(outputs, style))
+        super().__init__()
+        self.first = ReLUConvNorm(inputs, outputs, style, 3, 2)
+        self.second = ReLUConvNorm(outputs, outputs, style, 3)
+        self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """From [B, inputs, H, W] to [B, outputs, ceil(H / 2), ceil(W / 2)]."""
+        means = functional.avg_pool2d(images, 2, ceil_mode=True)
+        return self.second(self.first(images)) + self.shortcut(means)
 
 
 class FactorizedReduce(nn.Module):
@@ -95,20 +121,23 @@ def _separable(
 
 
 class MaxPool(nn.Sequential):
-    """3x3 maximum, then a normalisation that never learns a scale."""
+    """3x3 maximum, then a normalisation that never learns a scale, unless the style has none."""
 
     def __init__(self, channels: int, stride: int, style: NormStyle) -> None:
-        plain = NormStyle(affine=False, running=style.running)
-        super().__init__(nn.MaxPool2d(3, stride, padding=1), norm(channels, plain))
+        super().__init__(nn.MaxPool2d(3, stride, padding=1), *_after_pool(channels, style))
 
 
 class AveragePool(nn.Sequential):
-    """3x3 mean over the pixels that are there, then a normalisation without a scale."""
+    """3x3 mean over the pixels that are there, normalised as a maximum is."""
 
     def __init__(self, channels: int, stride: int, style: NormStyle) -> None:
-        plain = NormStyle(affine=False, running=style.running)
         pool = nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
-        super().__init__(pool, norm(channels, plain))
+        super().__init__(pool, *_after_pool(channels, style))
+
+
+def _after_pool(channels: int, style: NormStyle) -> list[nn.Module]:
+    plain = NormStyle(affine=False, running=style.running)
+    return [norm(channels, plain)] if style.pools else []
 
 
 def skip_connection(channels: int, stride: int, style: NormStyle) -> nn.Module:

@@ -15,6 +15,7 @@ from engine.operations.blocks import (
     DilatedConvolution,
     MaxPool,
     NormStyle,
+    ReLUConvNorm,
     SeparableConvolution,
     Zero,
     skip_connection,
@@ -110,6 +111,26 @@ OPERATIONS: dict[str, Operation] = _table(
             _separable(5, times=1),
         ),
         build=lambda channels, stride, style: DilatedConvolution(channels, 5, stride, style),
+    ),
+    Operation(
+        OperationCard(
+            "nor_conv_1x1",
+            "Convolution 1x1",
+            "conv 1",
+            "conv",
+            (Layer(1, strided=True, norm=True),),
+        ),
+        build=lambda channels, stride, style: ReLUConvNorm(channels, channels, style, 1, stride),
+    ),
+    Operation(
+        OperationCard(
+            "nor_conv_3x3",
+            "Convolution 3x3",
+            "conv 3",
+            "conv",
+            (Layer(3, strided=True, norm=True),),
+        ),
+        build=lambda channels, stride, style: ReLUConvNorm(channels, channels, style, 3, stride),
     ),
     Operation(
         OperationCard("tanh", "Hyperbolic tangent", "tanh", "activation"),

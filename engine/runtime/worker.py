@@ -220,7 +220,7 @@ class _Attempt:
         device = torch_device(self._run)
         set_up_torch(self._run.config, device)
         loop = self._build(
-            self._run.config, device, report=self._recorder.report, cache=self._cache
+            self._run.search, device, report=self._recorder.report, cache=self._cache
         )
         self._describe_data(loop)
         checkpoint = self._checkpoints.restore(loop, self._recorder.report)

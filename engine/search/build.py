@@ -2,21 +2,24 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from engine.data.images import ImageData
-from engine.data.sources import load_images
+from engine.data.sources import load_data
 from engine.domain.config import SearchConfig
+from engine.domain.errors import InvalidConfig
 from engine.domain.space import SearchSpace
-from engine.model.estimator import CodeSampler
+from engine.model.estimator import CodeSampler, MixtureSampler
+from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
-from engine.model.supernet import Supernet
+from engine.optimisation.optimisers import weight_optimiser
 from engine.search.loop import SearchLoop
+from engine.search.networks import supernet_for
+from engine.search.random_search import RandomSearchLoop
 from engine.search.updates import Optimisers
 from engine.spaces import SPACES
-from engine.tasks.augmentation import Augmentation
-from engine.tasks.image_classification import ImageClassification
+from engine.tasks.build import build_task
 from engine.tasks.randomness import generator
 
 ALPHA_BETAS = (0.5, 0.999)
@@ -34,68 +37,64 @@ def build_search(
 
     Args:
         config: All settings.
-        device: Where network and images live.
+        device: Where network and data live.
         report: Takes sentences for the run's log.
         cache: Folder for downloaded data sets.
 
     Raises:
         StudioError: A name is unknown or the data cannot be used.
     """
-    data = load_images(config, cache=cache, progress=report)
-    return assemble_search(config, data, device)
+    return assemble_search(config, load_data(config, cache=cache, progress=report), device)
 
 
-def assemble_search(config: SearchConfig, data: ImageData, device: torch.device) -> SearchLoop:
-    """A search at its first step on images that are loaded already."""
-    space = SPACES[config.space].with_nodes(config.nodes)
-    task = ImageClassification(
-        data,
-        batch_size=config.batch_size,
-        augmentation=Augmentation(config.crop_padding, config.flip, config.cutout),
-        seed=config.seed,
-        halved=config.update == "alternating",
-        device=device,
-    )
-    supernet = _supernet(config, space, task)
-    return SearchLoop(
+def assemble_search(config: SearchConfig, data: Any, device: torch.device) -> SearchLoop:
+    """A search at its first step on data that are loaded already."""
+    space = space_of(config)
+    task = build_task(config, data, device, halved=config.update == "alternating")
+    supernet = supernet_for(config, space, task)
+    loop = RandomSearchLoop if config.method == "random" else SearchLoop
+    return loop(
         config,
         space=space,
         task=task,
         supernet=supernet,
-        sampler=CodeSampler(
-            space,
-            draws=config.draws,
-            scope=config.scope,
-            route=config.route,
-            normalisation=config.normalisation,
-        ),
+        sampler=_sampler(config, space),
         optimisers=_optimisers(config, supernet),
         make_probe=_probe_maker(config, space),
     )
 
 
-def _supernet(config: SearchConfig, space: SearchSpace, task: ImageClassification) -> Supernet:
-    """A freshly initialised supernet for the task's images, on its device."""
-    return Supernet(
+def space_of(config: SearchConfig) -> SearchSpace:
+    """The search space of a configuration, with its number of nodes.
+
+    Raises:
+        InvalidConfig: There is none of that name.
+    """
+    if config.space not in SPACES:
+        raise InvalidConfig(
+            asked=f"the search space {config.space!r}",
+            found="no such space",
+            allowed=f"one of {', '.join(SPACES)}",
+            advice="choose one of these",
+        )
+    return SPACES[config.space].with_nodes(config.nodes)
+
+
+def _sampler(config: SearchConfig, space: SearchSpace) -> CodeSampler:
+    if config.method == "darts":
+        return MixtureSampler(space, normalisation=config.normalisation)
+    return CodeSampler(
         space,
-        in_channels=task.in_channels,
-        classes=task.classes,
-        channels=config.channels,
-        cells=config.cells,
-        stem_stride=config.stem_stride,
-        generator=generator(config.seed, "weights"),
-        alpha_mean=1.0 if config.normalisation == "relu" else 0.0,
-    ).to(task.device)
+        draws=config.draws,
+        scope=config.scope,
+        route=config.route,
+        normalisation=config.normalisation,
+    )
 
 
-def _optimisers(config: SearchConfig, supernet: Supernet) -> Optimisers:
+def _optimisers(config: SearchConfig, supernet: SearchNetwork) -> Optimisers:
     return Optimisers(
-        weights=torch.optim.SGD(
-            supernet.weight_parameters(),
-            lr=config.learning_rate,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-        ),
+        weights=weight_optimiser(config, supernet.weight_parameters()),
         alphas=torch.optim.Adam(
             supernet.alpha_parameters(),
             lr=config.alpha_learning_rate,
@@ -108,7 +107,7 @@ def _optimisers(config: SearchConfig, supernet: Supernet) -> Optimisers:
 
 def _probe_maker(config: SearchConfig, space: SearchSpace) -> Callable[[int], Probe | None]:
     """How the operations that a step does not draw report to alpha."""
-    if config.gradient == "sampled":
+    if config.gradient == "sampled" or config.method != "egs":
         return lambda _: None
     if config.gradient == "exact":
         return lambda _: Probe.exact()

@@ -25,7 +25,6 @@ def save_checkpoint(loop: SearchLoop, file: BinaryIO) -> None:
         "schema": SCHEMA,
         "config": loop.config.model_dump(),
         "space": asdict(loop.space),
-        "network": {"in_channels": loop.task.in_channels, "classes": loop.task.classes},
         "random": _random_state(),
         **loop.state_dict(),
     }

@@ -5,22 +5,22 @@ normalisation by the statistics of the validation batch; the supernet has no
 running averages that could leak into the child (paper, Table 8).
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 
 import torch
 from torch import Tensor
 
 from engine.domain.snapshot import Masks
-from engine.model.supernet import Supernet
-from engine.tasks.image_classification import ImageClassification, Score
+from engine.model.network import SearchNetwork
+from engine.tasks.task import Tally, Task
 
 Codes = Mapping[str, Tensor]
 
 
 def measure(
-    task: ImageClassification, supernet: Supernet, codes_of_batch: Callable[[int], Codes]
-) -> Generator[None, None, Score]:
-    """Mean loss and accuracy over the validation images.
+    task: Task, supernet: SearchNetwork, codes_of_batch: Callable[[int], Codes]
+) -> Generator[None, None, Tally]:
+    """The counts over all validation data.
 
     Args:
         task: Serves the batches.
@@ -31,13 +31,17 @@ def measure(
     Yields:
         Nothing, after each batch, so that the caller can stop in between.
     """
-    scores: list[tuple[Score, int]] = []
+    total: Tally | None = None
     for number, (inputs, targets) in enumerate(task.validation_batches()):
         with torch.no_grad():
             outputs = supernet(inputs, codes_of_batch(number))
-        scores.append((task.score(outputs, targets), len(targets)))
+        task.carry("validation", outputs)
+        tally = task.tally(outputs, targets)
+        total = tally if total is None else total + tally
         yield
-    return _mean(scores)
+    if total is None:
+        raise ValueError("the task served no validation data")
+    return total
 
 
 def tensors_of(
@@ -51,11 +55,3 @@ def tensors_of(
         )
         for kind, edges in masks.items()
     }
-
-
-def _mean(scores: Sequence[tuple[Score, int]]) -> Score:
-    total = sum(count for _, count in scores)
-    return Score(
-        sum(score.loss * count for score, count in scores) / total,
-        sum(score.accuracy * count for score, count in scores) / total,
-    )

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from engine.data.images import DataSummary
+from engine.data.summaries import Summary
 from engine.domain.config import SearchConfig
 from engine.domain.derivation import derive
 from engine.domain.errors import NotANumber
@@ -22,14 +22,14 @@ from engine.domain.run import Progress
 from engine.domain.snapshot import Rows, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from engine.model.estimator import CodeSampler
+from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
-from engine.model.supernet import Supernet
+from engine.optimisation.schedules import learning_rate_at, temperature_at
 from engine.search.evaluation import measure, tensors_of
 from engine.search.observe import entropy, observe_codes, observe_rows
-from engine.search.schedules import learning_rate_at, temperature_at
 from engine.search.updates import Codes, Optimisers, StepResult, alpha_step, joint_step
-from engine.tasks.image_classification import ImageClassification
 from engine.tasks.randomness import generator
+from engine.tasks.task import Task
 
 
 @dataclass
@@ -67,8 +67,8 @@ class SearchLoop:
         config: SearchConfig,
         *,
         space: SearchSpace,
-        task: ImageClassification,
-        supernet: Supernet,
+        task: Task,
+        supernet: SearchNetwork,
         sampler: CodeSampler,
         optimisers: Optimisers,
         make_probe: Callable[[int], Probe | None],
@@ -84,9 +84,14 @@ class SearchLoop:
         self._figures: dict[str, float] = {}
 
     @property
-    def data_summary(self) -> DataSummary:
+    def data_summary(self) -> Summary:
         """What is known of the data without its arrays."""
         return self.task.summary
+
+    @property
+    def score_name(self) -> str:
+        """Name of the child's main figure, such as ``child_accuracy``."""
+        return f"child_{self.task.score_name}"
 
     @property
     def total_steps(self) -> int:
@@ -101,8 +106,8 @@ class SearchLoop:
             total_steps=self.total_steps,
             epoch=self.position.epoch,
             seconds=self.position.seconds,
-            score=self._figures.get(self.task.score_name),
-            score_name=self.task.score_name,
+            score=self._figures.get(self.score_name),
+            score_name=self.score_name,
             gap=self._figures.get("gap"),
         )
 
@@ -123,6 +128,7 @@ class SearchLoop:
             self.position.step / self.total_steps,
             start=self.config.learning_rate,
             end=self.config.learning_rate_end,
+            schedule=self.config.learning_rate_schedule,
         )
 
     def probabilities(self) -> dict[str, Rows]:
@@ -160,7 +166,7 @@ class SearchLoop:
         self.position.step += 1
         self.position.index += 1
         self.position.seconds += elapsed
-        return before and _with_metrics(before, self._step_figures(result, elapsed))
+        return before and with_metrics(before, self._step_figures(result, elapsed))
 
     def _is_due(self) -> bool:
         """At an epoch's first step the snapshot of the epoch before stands already."""
@@ -186,8 +192,11 @@ class SearchLoop:
         together = self.config.update == "joint" and searching
         if searching and not together:
             alpha_batch = self.task.alpha_batch(epoch, index)
-            alpha_step(self.supernet, self._optimisers, alpha_batch, codes, self.task.loss, probe)
-        return joint_step(
+            outputs = alpha_step(
+                self.supernet, self._optimisers, alpha_batch, codes, self.task.loss, probe
+            )
+            self.task.carry("alphas", outputs)
+        result = joint_step(
             self.supernet,
             self._optimisers,
             self.task.weight_batch(epoch, index),
@@ -195,6 +204,8 @@ class SearchLoop:
             self.task.loss,
             probe if together else None,
         )
+        self.task.carry("weights", result.outputs)
+        return result
 
     def _refuse_nan(self, result: StepResult, *, recorded: bool) -> None:
         """Stop at a loss that is no number; on a GPU only where it is read anyway."""
@@ -212,7 +223,7 @@ class SearchLoop:
     def _step_figures(self, result: StepResult, elapsed: float) -> dict[str, float]:
         return {
             "train_loss": result.loss.item(),
-            "train_accuracy": self.task.score(result.outputs, result.targets).accuracy,
+            f"train_{self.task.score_name}": self.task.tally(result.outputs, result.targets).score,
             "gradient_norm": result.gradient_norm.item(),
             "step_seconds": elapsed,
         }
@@ -226,16 +237,16 @@ class SearchLoop:
         child = yield from measure(self.task, self.supernet, lambda _: child_codes)
         self._figures = {
             "supernet_loss": supernet.loss,
-            "supernet_accuracy": supernet.accuracy,
+            f"supernet_{self.task.score_name}": supernet.score,
             "child_loss": child.loss,
-            "child_accuracy": child.accuracy,
-            "gap": supernet.accuracy - child.accuracy,
+            f"child_{self.task.score_name}": child.score,
+            "gap": child.error - supernet.error,
         }
         self.position.epoch += 1
         self.position.index = 0
         self.position.seconds += time.perf_counter() - started
         shown = self._snapshot(SnapshotKind.EPOCH, self._draw())
-        yield _with_metrics(shown, self._figures, derived=derived)
+        yield with_metrics(shown, self._figures, derived=derived)
 
     def _fresh_codes(self, batch: int) -> Codes:
         """What the supernet runs a validation batch with: a new draw each time."""
@@ -269,6 +280,7 @@ class SearchLoop:
             "model": self.supernet.state_dict(),
             "weight_optimiser": self._optimisers.weights.state_dict(),
             "alpha_optimiser": self._optimisers.alphas.state_dict(),
+            "task": self.task.state_dict(),
             "position": asdict(self.position),
             "figures": dict(self._figures),
         }
@@ -278,9 +290,11 @@ class SearchLoop:
         self.supernet.load_state_dict(state["model"])
         self._optimisers.weights.load_state_dict(state["weight_optimiser"])
         self._optimisers.alphas.load_state_dict(state["alpha_optimiser"])
+        self.task.load_state_dict(state["task"])
         self.position = Position(**state["position"])
         self._figures = dict(state["figures"])
 
 
-def _with_metrics(snapshot: Snapshot, figures: dict[str, float], **changes: Any) -> Snapshot:
+def with_metrics(snapshot: Snapshot, figures: dict[str, float], **changes: Any) -> Snapshot:
+    """The snapshot with more figures, and other changes."""
     return replace(snapshot, metrics={**snapshot.metrics, **figures}, **changes)

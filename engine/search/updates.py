@@ -8,17 +8,18 @@ that the weights are not trained on, then the weights move.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
-from engine.model.supernet import Supernet
+from engine.tasks.task import Batch, Outputs
 
 Codes = Mapping[str, Float[Tensor, "E K"]]
-Batch = tuple[Tensor, Tensor]
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Any, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,13 @@ class StepResult:
     """
 
     loss: Tensor
-    outputs: Tensor
+    outputs: Outputs
     targets: Tensor
     gradient_norm: Tensor
 
 
 def joint_step(
-    supernet: Supernet,
+    supernet: SearchNetwork,
     optimisers: Optimisers,
     batch: Batch,
     codes: Codes,
@@ -75,23 +76,25 @@ def joint_step(
 
 
 def alpha_step(
-    supernet: Supernet,
+    supernet: SearchNetwork,
     optimisers: Optimisers,
     batch: Batch,
     codes: Codes,
     loss: Loss,
     probe: Probe | None,
-) -> None:
-    """Move only the alphas; no gradient of any weight is computed."""
+) -> Outputs:
+    """Move only the alphas; no gradient of any weight is computed. Returns the answers."""
     inputs, targets = batch
     _clear(optimisers)
     with _frozen(supernet):
-        loss(supernet(inputs, codes, probe), targets).backward()
+        outputs = supernet(inputs, codes, probe)
+        loss(outputs, targets).backward()
     optimisers.alphas.step()
+    return outputs.detach()
 
 
 @contextmanager
-def _frozen(supernet: Supernet) -> Iterator[None]:
+def _frozen(supernet: SearchNetwork) -> Iterator[None]:
     weights = list(supernet.weight_parameters())
     for weight in weights:
         weight.requires_grad_(False)
@@ -108,6 +111,6 @@ def _clear(optimisers: Optimisers) -> None:
     optimisers.alphas.zero_grad(set_to_none=True)
 
 
-def _clip(supernet: Supernet, limit: float) -> Tensor:
+def _clip(supernet: SearchNetwork, limit: float) -> Tensor:
     weights = [weight for weight in supernet.weight_parameters() if weight.grad is not None]
     return nn.utils.clip_grad_norm_(weights, limit if limit > 0 else float("inf"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
@@ -12,6 +13,7 @@ from engine.data.images import ImageData, Split
 from engine.domain.errors import DataError
 from engine.tasks.augmentation import Augmentation, Normalise
 from engine.tasks.randomness import generator
+from engine.tasks.task import NothingCarried
 
 EVALUATION_BATCH = 250
 """Images a validation batch, at most; batch statistics are taken over one."""
@@ -20,24 +22,46 @@ Batch = tuple[Float[Tensor, "B C H W"], Int[Tensor, " B"]]
 
 
 @dataclass(frozen=True)
-class Score:
-    """Loss and accuracy over a number of images.
+class ImageTally:
+    """Counts over a number of classified images.
 
     Attributes:
-        loss: Mean cross-entropy in nats.
-        accuracy: Share of right answers in per cent.
+        loss_sum: Sum of the cross-entropies in nats.
+        right: Images whose class got the highest score.
+        count: All images.
     """
 
-    loss: float
-    accuracy: float
+    loss_sum: float
+    right: int
+    count: int
+
+    def __add__(self, other: "ImageTally") -> "ImageTally":
+        return ImageTally(
+            self.loss_sum + other.loss_sum, self.right + other.right, self.count + other.count
+        )
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats."""
+        return self.loss_sum / self.count
+
+    @property
+    def score(self) -> float:
+        """Accuracy: share of right answers in per cent."""
+        return 100.0 * self.right / self.count
+
+    @property
+    def error(self) -> float:
+        """Share of wrong answers in per cent."""
+        return 100.0 - self.score
 
 
-class ImageClassification:
+class ImageClassification(NothingCarried):
     """Serves augmented batches of one data set and judges the answers.
 
     In an alternating search the training images are halved by the seed: one
     half moves the weights, the other the alphas. The validation images move
-    neither, whatever the update; the test images are not even kept.
+    neither, whatever the update; the test images wait for :meth:`test_batches`.
 
     Args:
         data: The three splits.
@@ -46,9 +70,10 @@ class ImageClassification:
         seed: Of order, halves and augmentation.
         halved: Whether the update is alternating.
         device: Where the images live if they fit, and the batches always.
+        label_smoothing: Share of each target that is spread over all classes.
     """
 
-    score_name = "child_accuracy"
+    score_name = "accuracy"
 
     def __init__(
         self,
@@ -59,15 +84,17 @@ class ImageClassification:
         seed: int,
         halved: bool,
         device: torch.device,
+        label_smoothing: float = 0.0,
     ) -> None:
         self.device = device
+        self.label_smoothing = label_smoothing
         self.seed = seed
         self.batch_size = batch_size
         self.augmentation = augmentation
         self.summary = data.summary
         self.classes = len(data.class_names)
         self._images, self._labels = _on_device(data.train, device)
-        self._validation_images, self._validation_labels = _on_device(data.validation, device)
+        self._validation, self._test = data.validation, data.test
         self.in_channels = self._images.shape[1]
         self.normalise = _moved(Normalise.of(self._images), device)
         self._parts = self._training_parts(halved)
@@ -120,26 +147,35 @@ class ImageClassification:
     def validation_batches(self) -> Iterator[Batch]:
         """The validation images in equal parts, shuffled once by the seed.
 
-        Shuffling matters: batch normalisation takes its statistics from the
-        batch, which must therefore look like the whole.
+        Shuffling matters: batch normalisation in the search takes its
+        statistics from the batch, which must therefore look like the whole.
         """
-        count = len(self._validation_images)
-        order = torch.randperm(count, generator=generator(self.seed, "validation"))
-        for chosen in order.tensor_split(-(-count // EVALUATION_BATCH)):
-            where = chosen.to(self._validation_images.device)
-            images = self._validation_images[where].to(self.device)
-            yield self.normalise(images), self._validation_labels[where].to(self.device)
+        yield from self._held_out(self._validation, "validation")
+
+    def test_batches(self) -> Iterator[Batch]:
+        """The test images in equal parts; for the end of a training, once."""
+        yield from self._held_out(self._test, "test")
+
+    def _held_out(self, split: Split, purpose: str) -> Iterator[Batch]:
+        count = len(split)
+        order = torch.randperm(count, generator=generator(self.seed, purpose)).numpy()
+        for chosen in np.array_split(order, -(-count // EVALUATION_BATCH)):
+            images = torch.from_numpy(split.images[chosen]).permute(0, 3, 1, 2).contiguous()
+            labels = torch.from_numpy(split.labels[chosen])
+            yield self.normalise(images.to(self.device)), labels.to(self.device)
+
+    def loss(
+        self, logits: Float[Tensor, "B classes"], labels: Int[Tensor, " B"]
+    ) -> Float[Tensor, ""]:
+        """Mean cross-entropy in nats, against smoothed labels where asked."""
+        return functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
 
     @staticmethod
-    def loss(logits: Float[Tensor, "B classes"], labels: Int[Tensor, " B"]) -> Float[Tensor, ""]:
-        """Mean cross-entropy in nats."""
-        return functional.cross_entropy(logits, labels)
-
-    @staticmethod
-    def score(logits: Float[Tensor, "B classes"], labels: Int[Tensor, " B"]) -> Score:
-        """Loss and accuracy of one batch of answers."""
-        right = (logits.argmax(1) == labels).double().mean()
-        return Score(functional.cross_entropy(logits, labels).item(), 100.0 * right.item())
+    def tally(logits: Float[Tensor, "B classes"], labels: Int[Tensor, " B"]) -> ImageTally:
+        """Counts of one batch of answers."""
+        right = int((logits.argmax(1) == labels).sum())
+        mean = functional.cross_entropy(logits, labels).item()
+        return ImageTally(mean * len(labels), right, len(labels))
 
 
 def _on_device(

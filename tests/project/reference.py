@@ -1,31 +1,29 @@
 """Prints ``docs/settings.md`` from the fields of the configuration."""
 
 from collections.abc import Iterator
-from itertools import groupby
 
 from pydantic.fields import FieldInfo
 
-from engine.domain.config import SearchConfig, allowed_values
+from app.forms import field_groups
+from engine.domain.config import SearchConfig, TrainingConfig
+from engine.domain.fields import allowed_by, extra_of
 from engine.domain.presets import PRESETS
+from engine.domain.run_config import RunConfig
 
 HEAD = """\
-# Settings of a search
+# Settings
 
-Give them on the form, or on the command line as `egs search --set KEY=VALUE`. This page is printed
-from `engine/domain/config.py` by `python -m tests.project.reference`; a test compares them.
+Give them on the form, or on the command line as `--set KEY=VALUE` of `egs search` and
+`egs evaluate`. This page is printed from `engine/domain/config.py` by
+`python -m tests.project.reference`; a test compares them.
 """
-
-
-def extra(field: FieldInfo, key: str) -> str:
-    assert isinstance(field.json_schema_extra, dict)
-    return str(field.json_schema_extra[key])
 
 
 WORDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
-def allowed(name: str) -> str:
-    first, *rest = allowed_values(name).split(" and ")
+def allowed(field: FieldInfo) -> str:
+    first, *rest = allowed_by(field).split(" and ")
     kind = [] if any(rule.startswith("text") for rule in rest) else [WORDS.get(first, first)]
     return ", ".join([*kind, *rest])
 
@@ -36,19 +34,33 @@ def escaped(text: object) -> str:
 
 def row(name: str, field: FieldInfo) -> str:
     default = str(field.default).lower() if isinstance(field.default, bool) else field.default
-    cells = (f"`{name}`", f"`{default}`", extra(field, "unit"), allowed(name), field.description)
+    tasks = ", ".join(task.replace("_", " ") for task in extra_of(field)["tasks"]) or "all"
+    cells = (
+        f"`{name}`",
+        f"`{default}`",
+        extra_of(field)["unit"],
+        allowed(field),
+        tasks,
+        field.description,
+    )
     return f"| {' | '.join(map(escaped, cells))} |"
+
+
+def tables(config: type[RunConfig]) -> Iterator[str]:
+    for group, names in field_groups(config).items():
+        yield f"### {group}\n"
+        yield "| setting | default | unit | allowed | tasks | meaning |"
+        yield "|---|---|---|---|---|---|"
+        yield from (row(name, config.model_fields[name]) for name in names)
+        yield ""
 
 
 def lines() -> Iterator[str]:
     yield HEAD
-    fields = SearchConfig.model_fields.items()
-    for group, members in groupby(fields, lambda item: extra(item[1], "group")):
-        yield f"## {group}\n"
-        yield "| setting | default | unit | allowed | meaning |"
-        yield "|---|---|---|---|---|"
-        yield from (row(name, field) for name, field in members)
-        yield ""
+    yield "## Of a search\n"
+    yield from tables(SearchConfig)
+    yield "## Of a training from scratch\n"
+    yield from tables(TrainingConfig)
     yield "## Presets\n"
     for preset in PRESETS:
         settings = ", ".join(f"`{key}={value}`" for key, value in preset.settings.items())

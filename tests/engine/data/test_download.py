@@ -14,7 +14,7 @@ import pytest
 
 from engine.data.download import read_published
 from engine.data.sources import load_images
-from engine.data.table import DATA_SOURCES
+from engine.data.table import IMAGE_SOURCES
 from engine.data.transfer import fetch
 from engine.domain.config import SearchConfig
 from engine.domain.errors import DataError, DiskFull, NoNetwork
@@ -171,7 +171,7 @@ def test_cifar_is_downloaded_checked_unpacked_and_read(site, files, tmp_path, mo
         entries = [[entry[0], md5[entry[0]]] for entry in getattr(cifar, name)]
         monkeypatch.setattr(cifar, name, entries)
     monkeypatch.setattr(cifar, "meta", {**cifar.meta, "md5": md5["batches.meta"]})
-    raw = read_published(DATA_SOURCES["cifar10"], tmp_path, lambda _: None)
+    raw = read_published(IMAGE_SOURCES["cifar10"], tmp_path, lambda _: None)
     assert raw.train.images.shape == (10, 32, 32, 3)
     assert raw.train.labels.tolist() == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
     assert raw.train.images[2, 0, 0].tolist() == [1, 1, 1]
@@ -200,7 +200,7 @@ def test_mnist_is_downloaded_checked_unpacked_and_read(site, files, tmp_path, mo
     monkeypatch.setattr(datasets.MNIST, "mirrors", [f"{site}/"])
     monkeypatch.setattr(datasets.MNIST, "resources", resources)
     said: list[str] = []
-    raw = read_published(DATA_SOURCES["mnist"], tmp_path, said.append)
+    raw = read_published(IMAGE_SOURCES["mnist"], tmp_path, said.append)
     np.testing.assert_array_equal(raw.train.images[..., 0], arrays["train-images-idx3-ubyte.gz"])
     assert raw.test is not None
     assert raw.test.labels.tolist() == [0, 1]
@@ -218,14 +218,14 @@ def test_search_on_a_set_that_cannot_be_fetched_says_so(nobody, tmp_path, monkey
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, source in DATA_SOURCES.items() if source.origin == "torchvision"]
+    "name", [name for name, source in IMAGE_SOURCES.items() if source.origin == "torchvision"]
 )
 def test_every_named_set_is_one_that_torchvision_publishes_with_digests(name, tmp_path):
     from torchvision import datasets
 
     from engine.data.download import _published
 
-    dataset = getattr(datasets, DATA_SOURCES[name].dataset)
+    dataset = getattr(datasets, IMAGE_SOURCES[name].dataset)
     published = list(_published(dataset, tmp_path))
     assert published
     for file in published:

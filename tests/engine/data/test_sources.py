@@ -9,7 +9,7 @@ from PIL import Image
 from engine.data.images import DataSummary, Split, digest_of
 from engine.data.inspection import inspect_images
 from engine.data.sources import load_images
-from engine.data.table import DATA_SOURCES
+from engine.data.table import IMAGE_SOURCES
 from engine.domain.config import SearchConfig
 from engine.domain.errors import DataError
 
@@ -98,7 +98,7 @@ def test_looking_at_digits_agrees_with_loading_them():
 def test_unknown_name_is_refused_with_all_names():
     with pytest.raises(DataError) as caught:
         inspect_images(config(data="digit"))
-    for name in DATA_SOURCES:
+    for name in IMAGE_SOURCES:
         assert name in caught.value.allowed
 
 

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.domain.catalog import Catalog
-from engine.domain.cost import NetworkShape, cell_places, network_cost, reduction_positions
+from engine.domain.cost import NetworkShape, network_cost
 from engine.domain.genotype import from_masks
 from engine.domain.published import PUBLISHED
+from engine.domain.skeleton import cell_places, reduction_positions
 from engine.model.cost import measure_cost
 from engine.model.derived import DerivedNetwork
 from engine.operations.blocks import EVALUATION, SEARCH

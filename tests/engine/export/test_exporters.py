@@ -1,5 +1,4 @@
 import ast
-import json
 import subprocess
 import sys
 from dataclasses import replace

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.search.schedules import learning_rate_at, temperature_at
+from engine.optimisation.schedules import learning_rate_at, temperature_at
 
 SCHEDULES = ("linear", "cosine", "exponential", "constant")
 

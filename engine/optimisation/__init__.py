@@ -1,0 +1,1 @@
+"""Schedules and optimisers that search and training share."""
