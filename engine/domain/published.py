@@ -1,4 +1,4 @@
-"""Published cells, as found by the method's authors on CIFAR-10."""
+"""Published cells: convolutional ones of this method, recurrent ones of DARTS."""
 
 from dataclasses import dataclass
 
@@ -90,6 +90,63 @@ PUBLISHED: dict[str, Published] = {
                 ("skip_connect", 3),
             ),
             (("skip_connect", 0), ("sep_conv_3x3", 0), ("skip_connect", 2), ("skip_connect", 3)),
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class PublishedRecurrent:
+    """A recurrent cell from a publication.
+
+    Attributes:
+        label: What people read.
+        source: Where it was published.
+        recurrent: Per node, (activation, source) pairs; source 0 is s_0.
+    """
+
+    label: str
+    source: str
+    recurrent: Nodes
+
+    def genotype(self, space: SearchSpace) -> Genotype:
+        """The cell as a genotype of a recurrent search space."""
+        return Genotype(
+            space.with_nodes(len(self.recurrent)),
+            {"recurrent": _cell(self.recurrent)},
+            lineage={"source": self.source},
+        )
+
+
+_DARTS = "Liu et al., DARTS: Differentiable Architecture Search, ICLR 2019"
+
+PUBLISHED_RECURRENT: dict[str, PublishedRecurrent] = {
+    "darts_v1": PublishedRecurrent(
+        label="DARTS, first order",
+        source=f"{_DARTS}, recurrent cell found on PTB, first order",
+        recurrent=(
+            (("relu", 0),),
+            (("relu", 1),),
+            (("tanh", 2),),
+            (("relu", 3),),
+            (("relu", 4),),
+            (("identity", 1),),
+            (("relu", 5),),
+            (("relu", 1),),
+        ),
+    ),
+    "darts_v2": PublishedRecurrent(
+        label="DARTS, second order",
+        source=f"{_DARTS}, recurrent cell found on PTB, second order",
+        recurrent=(
+            (("sigmoid", 0),),
+            (("relu", 1),),
+            (("relu", 1),),
+            (("identity", 1),),
+            (("tanh", 2),),
+            (("sigmoid", 5),),
+            (("tanh", 3),),
+            (("relu", 5),),
         ),
     ),
 }

@@ -222,9 +222,14 @@ def _streams(tokens: Int[Tensor, " n"], streams: int) -> Int[Tensor, "m B"]:
 
 def _evaluation_streams(tokens: Int[Tensor, " n"], streams: int, bptt: int) -> Int[Tensor, "m B"]:
     """As many streams as asked, or as the text fills with a window each; two at least."""
-    fitting = max(2, min(streams, len(tokens) // (bptt + 1)))
-    cut = _streams(tokens, fitting)
-    return cut if len(cut) > 1 else tokens[:, None].expand(-1, 2)
+    if len(tokens) < 4:
+        raise DataError(
+            asked="perplexities on validation and test texts",
+            found=f"a text of {len(tokens)} tokens",
+            allowed="4 tokens at least, for two streams with one prediction each",
+            advice="give longer texts",
+        )
+    return _streams(tokens, max(2, min(streams, len(tokens) // (bptt + 1))))
 
 
 def _too_short(tokens: int, batch_size: int, bptt: int) -> DataError:
