@@ -115,7 +115,7 @@ def _classifier(loop: SearchLoop, genotype: Genotype) -> Child:
     if not isinstance(task, ImageClassification):
         raise TypeError(f"{type(task).__name__} serves no images with classes")
     summary = task.summary
-    sizes = {
+    sizes: dict[str, Any] = {
         "in_channels": summary.in_channels,
         "classes": summary.classes,
         "channels": loop.config.channels,

@@ -5,18 +5,30 @@ from typing import Any
 from engine.domain.config import SearchConfig
 from engine.domain.errors import InvalidConfig
 from engine.domain.space import SearchSpace
+from engine.model.dropouts import Dropouts
 from engine.model.network import SearchNetwork
+from engine.model.recurrent import RecurrentSupernet
 from engine.model.supernet import Supernet
 from engine.tasks.image_classification import ImageClassification
+from engine.tasks.language_modelling import LanguageModelling
 from engine.tasks.randomness import generator
 
 
-def supernet_for(config: SearchConfig, space: SearchSpace, task: Any) -> SearchNetwork:
+def supernet_for(
+    config: SearchConfig, space: SearchSpace, task: Any, *, attempt: int = 0
+) -> SearchNetwork:
     """A freshly initialised supernet for the task's data, on its device.
+
+    Args:
+        config: Sizes, dropout, method and seed.
+        space: The search space.
+        task: What the network is for.
+        attempt: Another number gives other initial weights from the same seed.
 
     Raises:
         InvalidConfig: The space is not one for this task.
     """
+    random = generator(config.seed, "weights", *((attempt,) if attempt else ()))
     if isinstance(task, ImageClassification) and space.skeleton != "recurrent":
         return Supernet(
             space,
@@ -25,7 +37,23 @@ def supernet_for(config: SearchConfig, space: SearchSpace, task: Any) -> SearchN
             channels=config.channels,
             cells=config.cells,
             stem_stride=config.stem_stride,
-            generator=generator(config.seed, "weights"),
+            generator=random,
+            alpha_mean=initial_alpha(config),
+            mixture=config.method == "darts",
+        ).to(task.device)
+    if isinstance(task, LanguageModelling) and space.skeleton == "recurrent":
+        return RecurrentSupernet(
+            space,
+            vocabulary=task.vocabulary,
+            embedding=config.embedding_size,
+            hidden=config.hidden_size,
+            dropouts=Dropouts(
+                words=config.dropout_embedding,
+                inputs=config.dropout_input,
+                hidden=config.dropout_hidden,
+                outputs=config.dropout,
+            ),
+            generator=random,
             alpha_mean=initial_alpha(config),
             mixture=config.method == "darts",
         ).to(task.device)

@@ -7,16 +7,15 @@ validation error is kept (Li & Talwalkar 2019). No weights are shared.
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import nn
 
 from engine.domain.snapshot import Masks, Snapshot, SnapshotKind
-from engine.model.supernet import initialise_weights
 from engine.optimisation.schedules import learning_rate_at
 from engine.search.evaluation import measure, tensors_of
 from engine.search.loop import SearchLoop, with_metrics
+from engine.search.networks import supernet_for
 from engine.search.observe import observe_codes
 from engine.search.updates import Codes
 from engine.tasks.randomness import generator
@@ -68,8 +67,8 @@ class RandomSearchLoop(SearchLoop):
         """A step of the present child; a new child starts from new weights."""
         at_start = self.position.epoch == self._epochs_of(self.candidate)[0]
         if at_start and self.position.index == 0:
-            random = generator(self.config.seed, "weights", self.candidate)
-            initialise_weights(cast(nn.Module, self.supernet), random)
+            fresh = supernet_for(self.config, self.space, self.task, attempt=self.candidate)
+            self.supernet.load_state_dict(fresh.state_dict())
             self._optimisers.weights.state.clear()
         return super()._step()
 

@@ -5,10 +5,12 @@ from typing import Any
 import torch
 
 from engine.data.images import ImageData
+from engine.data.text import TextData
 from engine.domain.errors import InvalidConfig
 from engine.domain.run_config import RunConfig
 from engine.tasks.augmentation import Augmentation
 from engine.tasks.image_classification import ImageClassification
+from engine.tasks.language_modelling import LanguageModelling
 from engine.tasks.table import TASKS
 from engine.tasks.task import Task
 
@@ -42,6 +44,17 @@ def build_task(
             halved=halved,
             device=device,
             label_smoothing=label_smoothing,
+        )
+    if isinstance(data, TextData):
+        return LanguageModelling(
+            data,
+            batch_size=config.batch_size,
+            bptt=config.bptt,
+            hidden=config.hidden_size,
+            temporal_regularisation=config.temporal_regularisation,
+            seed=config.seed,
+            halved=halved,
+            device=device,
         )
     raise InvalidConfig(
         asked=f"the task {config.task!r}",

@@ -10,5 +10,10 @@ TASKS: dict[str, Card] = {
             "Image classification",
             "One label for each image.",
         ),
+        Card(
+            "language_modelling",
+            "Language modelling",
+            "The next token of a text, with a recurrent cell.",
+        ),
     )
 }

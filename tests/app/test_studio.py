@@ -24,6 +24,7 @@ from engine.domain.presets import preset_config
 from engine.domain.run import Checkpoint, Progress, Request, Run, RunState
 from engine.domain.snapshot import Rows, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
+from engine.export import EXPORTERS
 from storage.artifacts import FolderArtifacts
 from storage.memory_store import MemoryStore
 
@@ -424,7 +425,7 @@ def test_unknown_format_is_refused_with_all_formats(studio):
     run = started(studio)
     with pytest.raises(InvalidConfig) as caught:
         studio.export(run.id, "onnx")
-    assert caught.value.allowed == "one of genotype, darts, module, checkpoint"
+    assert caught.value.allowed == f"one of {', '.join(EXPORTERS)}"
 
 
 @pytest.mark.parametrize(

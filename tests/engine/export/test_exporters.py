@@ -1,4 +1,5 @@
 import ast
+import json
 import subprocess
 import sys
 from dataclasses import replace
