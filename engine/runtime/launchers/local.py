@@ -82,8 +82,9 @@ class LocalLauncher:
             identity = ProcessIdentity.from_json(handle)
         except ValueError:
             return "lost"
+        process = identity.process()
         self._reap()
-        return "ended" if identity.process() is None else "running"
+        return "ended" if process is None else "running"
 
     def _reap(self) -> None:
         """Take the exit status of children that ended, so that none stays a zombie."""
