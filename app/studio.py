@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engine.data.images import DataSummary
-from engine.data.inspection import absolute_path, inspect_images, is_path
+from engine.data.inspection import absolute_path, inspect_data, is_path
+from engine.data.summaries import DataSummary, Summary, summary_from_json
 from engine.data.table import DATA_SOURCES
 from engine.domain.catalog import Catalog
 from engine.domain.config import SearchConfig, make_config
@@ -23,6 +23,7 @@ from engine.domain.cost import Cost, NetworkShape, network_cost
 from engine.domain.derivation import derive
 from engine.domain.errors import DeviceMissing, InvalidConfig, NotFound, WrongState
 from engine.domain.genotype import Genotype, from_masks
+from engine.domain.language_cost import LanguageShape, language_cost
 from engine.domain.ports import ArtifactStore, Clock, Device, Node, RunStore
 from engine.domain.presets import PRESETS, preset_config
 from engine.domain.run import Checkpoint, Request, Run, RunEvent, RunState
@@ -30,7 +31,7 @@ from engine.domain.run_config import RunConfig
 from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from engine.export import EXPORTERS
-from engine.export.exporter import Exporter
+from engine.export.exporter import Exporter, Shape
 
 NODE_STALE_SECONDS = 10.0
 """An engine without a heartbeat for this long does not count as living."""
@@ -103,13 +104,13 @@ class Studio:
             config, name=_clean(name) or self._default_name(config), priority=priority
         )
 
-    def inspect(self, config: SearchConfig) -> DataSummary:
+    def inspect(self, config: SearchConfig) -> Summary:
         """What the data of a configuration are; cheap enough for a form.
 
         Raises:
             DataError: They are not there or malformed.
         """
-        return inspect_images(_with_absolute_path(config), self.data_roots)
+        return inspect_data(_with_absolute_path(config), self.data_roots)
 
     def pause(self, run_id: int) -> Run:
         """Ask a running search to write a checkpoint and to rest.
@@ -239,12 +240,12 @@ class Studio:
             )
         return space
 
-    def data(self, run: Run) -> DataSummary | None:
+    def data(self, run: Run) -> Summary | None:
         """What the worker found the data to be; None before it has loaded them."""
         key = f"runs/{run.uid}/data.json"
         try:
             with self.artifacts.read(key) as file:
-                return DataSummary.from_json(file.read().decode())
+                return summary_from_json(file.read().decode())
         except NotFound:
             return None
 
@@ -287,7 +288,10 @@ class Studio:
                 allowed="operations that an engine has published",
                 advice="start an engine once with `egs engine`",
             )
-        return network_cost(genotype, catalog, shape_of(run.config, self._known_data(run)))
+        shape = shape_of(run.config, self._known_data(run))
+        if isinstance(shape, LanguageShape):
+            return language_cost(genotype, shape)
+        return network_cost(genotype, catalog, shape)
 
     def export(
         self,
@@ -366,7 +370,7 @@ class Studio:
             )
         return found[-1]
 
-    def _known_data(self, run: Run) -> DataSummary:
+    def _known_data(self, run: Run) -> Summary:
         return self.data(run) or self.inspect(run.search)
 
     def _snapshot_to_derive(self, run: Run, step: int | None) -> Snapshot:
@@ -424,8 +428,10 @@ def living(nodes: Iterable[Node], now: datetime) -> list[Node]:
     return [node for node in nodes if node.heartbeat_at >= oldest]
 
 
-def shape_of(config: RunConfig, data: DataSummary) -> NetworkShape:
-    """The network of a search, applied to its data."""
+def shape_of(config: RunConfig, data: Summary) -> Shape:
+    """The network of a run, applied to its data."""
+    if not isinstance(data, DataSummary):
+        return LanguageShape(data.vocabulary, config.embedding_size, config.hidden_size)
     return NetworkShape(
         channels=config.channels,
         cells=config.cells,

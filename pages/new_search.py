@@ -7,7 +7,7 @@ import streamlit as st
 from app.forms import field_groups, field_widget
 from app.studio import Studio
 from app.widgets import engine_notice, go_to, plain
-from engine.data.images import DataSummary
+from engine.data.summaries import DataSummary, Summary
 from engine.domain.config import SearchConfig, make_config
 from engine.domain.errors import StudioError
 from engine.domain.ports import Device
@@ -109,8 +109,17 @@ def _fields(studio: Studio, start: SearchConfig, preset_name: str) -> dict[str, 
     return values
 
 
-def summary_words(summary: DataSummary) -> str:
+def summary_words(summary: Summary) -> str:
     """What was found in the data, in one line."""
+    if not isinstance(summary, DataSummary):
+        return ", ".join(
+            [
+                f"{summary.train:,} training tokens ({summary.tokens}s)",
+                f"{summary.validation:,} for validation",
+                f"{summary.test:,} for the test",
+                f"a vocabulary of {summary.vocabulary:,}",
+            ]
+        )
     size = f"{summary.height}x{summary.width} pixels" if summary.height else "size not known yet"
     colour = "colour" if summary.in_channels == 3 else "grey"
     parts = [

@@ -239,7 +239,7 @@ class RunConfig(BaseModel):
         "Of the weights at the start.",
         group="Training",
         gt=0.0,
-        le=10.0,
+        le=1000.0,
     )
     learning_rate_end: float = setting(
         0.001,

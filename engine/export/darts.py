@@ -1,12 +1,11 @@
 """The genotype as DARTS text, for code that reads that."""
 
 from engine.domain.catalog import Card
-from engine.domain.cost import NetworkShape
 from engine.domain.genotype import Genotype, to_darts
-from engine.export.exporter import TEXT, Exporter
+from engine.export.exporter import TEXT, Exporter, Shape
 
 
-def render_darts(genotype: Genotype, _: NetworkShape) -> bytes:
+def render_darts(genotype: Genotype, _: Shape) -> bytes:
     """One line of DARTS text, UTF-8."""
     return (to_darts(genotype) + "\n").encode()
 

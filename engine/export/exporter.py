@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from engine.domain.catalog import Card, Catalog
 from engine.domain.cost import NetworkShape
 from engine.domain.genotype import Genotype
+from engine.domain.language_cost import LanguageShape
 
 TEXT, PICTURE, CODE, NETWORK = "Text", "Picture", "Code", "Weights and graphs"
 """Groups in which pages show the formats."""
+
+
+Shape = NetworkShape | LanguageShape
+"""What beside the genotype fixes the network of a run."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Exporter:
     card: Card
     extension: str
     media_type: str
-    render: Callable[[Genotype, NetworkShape], bytes] | None
+    render: Callable[[Genotype, Shape], bytes] | None
     draw: Callable[[Genotype, Catalog], bytes] | None = None
 
     @property

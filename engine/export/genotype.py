@@ -1,12 +1,11 @@
 """The genotype as JSON: everything that is known about the architecture."""
 
 from engine.domain.catalog import Card
-from engine.domain.cost import NetworkShape
 from engine.domain.genotype import Genotype, to_json
-from engine.export.exporter import TEXT, Exporter
+from engine.export.exporter import TEXT, Exporter, Shape
 
 
-def render_genotype(genotype: Genotype, _: NetworkShape) -> bytes:
+def render_genotype(genotype: Genotype, _: Shape) -> bytes:
     """The genotype's JSON, UTF-8."""
     return to_json(genotype).encode()
 

@@ -20,7 +20,7 @@ from engine.domain.derivation import written_rule
 from engine.domain.errors import InvalidGenotype
 from engine.domain.genotype import Genotype, plain_nodes
 from engine.domain.space import SearchSpace
-from engine.export.exporter import CODE, Exporter
+from engine.export.exporter import CODE, Exporter, Shape
 
 SOURCES = (
     ("engine.operations", "blocks.py"),
@@ -78,12 +78,19 @@ class Library:
     builders: dict[str, ast.expr] = field(default_factory=dict)
 
 
-def render_module(genotype: Genotype, shape: NetworkShape) -> bytes:
+def render_module(genotype: Genotype, shape: Shape) -> bytes:
     """The network of a genotype as a Python file, UTF-8.
 
     Raises:
         InvalidGenotype: It has an operation that the studio cannot build.
     """
+    if not isinstance(shape, NetworkShape):
+        raise InvalidGenotype(
+            asked="a module of this genotype",
+            found="a recurrent cell",
+            allowed="a genotype of a network for images",
+            advice="export the genotype as JSON or tuple instead",
+        )
     library = read_library()
     nodes = plain_nodes(genotype)
     builders = _builders_of(nodes, library)

@@ -1,12 +1,11 @@
 """The genotype as the named tuple of DARTS, in a Python file that can be imported."""
 
 from engine.domain.catalog import Card
-from engine.domain.cost import NetworkShape
 from engine.domain.genotype import Genotype, to_tuple_text
-from engine.export.exporter import TEXT, Exporter
+from engine.export.exporter import TEXT, Exporter, Shape
 
 
-def render_tuple(genotype: Genotype, _: NetworkShape) -> bytes:
+def render_tuple(genotype: Genotype, _: Shape) -> bytes:
     """Python text that defines the tuple, UTF-8."""
     return to_tuple_text(genotype).encode()
 
