@@ -10,7 +10,6 @@ from engine.domain.space import NONE, SearchSpace
 from engine.model.dropouts import Dropouts
 from engine.model.probe import Probe
 from engine.model.recurrent_derived import (
-    NodeValue,
     RecurrentCell,
     TokenEnds,
     initialise_recurrent,
@@ -101,7 +100,7 @@ class RecurrentSupernet(nn.Module):
             streams, hidden = state.shape
             shape = (len(embedded), streams, hidden)
             values = self._node_values(code, probe, mask, shape)
-            return self.cell.unroll(embedded, state, mask, values)
+            return self.cell.unroll(embedded, state, mask, values, values.live)
 
         return read_text(self.ends, unroll, inputs, self.dropouts if self.training else Dropouts())
 
@@ -119,7 +118,7 @@ class RecurrentSupernet(nn.Module):
 
     def _node_values(
         self, code: Tensor, probe: Probe | None, mask: Tensor | None, shape: tuple[int, int, int]
-    ) -> NodeValue:
+    ) -> CodedNodes | MixedNodes:
         if self.mixture:
             return MixedNodes(self.cell, self.activations, self.space, code=code, mask=mask)
         return CodedNodes(

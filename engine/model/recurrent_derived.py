@@ -36,10 +36,11 @@ class RecurrentCell(nn.Module):
         (c, u) = s_i W_j                  f@i = s_i + sigmoid(c) (f(u) - s_i)
         s_j = mean of what node j keeps   new h = mean of all s_j, j >= 1
 
-    A node that keeps nothing is zero. The paper writes a sum; the mean keeps
-    every state within the range of the activations however many are kept, and
-    equals the sum where one is kept, as in DARTS. With ``normalised`` states
-    the two agree.
+    A node that keeps nothing is zero and is not normalised, which would only
+    multiply its gradient by the inverse of a vanishing deviation. The paper
+    writes a sum; the mean keeps every state within the range of the
+    activations however many are kept, and equals the sum where one is kept, as
+    in DARTS. With ``normalised`` states the two agree.
 
     Args:
         nodes: Which nodes have a linear map.
@@ -63,7 +64,12 @@ class RecurrentCell(nn.Module):
         )
 
     def unroll(
-        self, inputs: Tensor, state: Tensor, mask: Tensor | None, value: NodeValue
+        self,
+        inputs: Tensor,
+        state: Tensor,
+        mask: Tensor | None,
+        value: NodeValue,
+        live: Sequence[bool],
     ) -> Tensor:
         """The states [T, B, H] after each of the inputs [T, B, E].
 
@@ -72,6 +78,7 @@ class RecurrentCell(nn.Module):
             state: The state [B, H] before the first step.
             mask: Dropout mask [B, H] of every state that a linear map reads.
             value: The rule by which a node's value is found.
+            live: Which nodes may differ from zero.
         """
         of_inputs, of_state = self.first.weight.split([self.inputs, state.shape[-1]], dim=1)
         outputs = []
@@ -80,7 +87,8 @@ class RecurrentCell(nn.Module):
             gate, candidate = (projected + read).chunk(2, dim=-1)
             states = [self._normalise(torch.lerp(state, candidate.tanh(), gate.sigmoid()))]
             for node in range(self.count):
-                states.append(self._normalise(value(node, time, states)))
+                found = value(node, time, states)
+                states.append(self._normalise(found) if live[node] else found)
             state = torch.stack(states[1:]).mean(dim=0)
             outputs.append(state)
         return torch.stack(outputs)
@@ -116,6 +124,20 @@ class RecurrentCell(nn.Module):
         if not self.normalised:
             return state
         return functional.batch_norm(state, None, None, training=True)
+
+
+def without_dead(nodes: Sequence[Genes]) -> list[Genes]:
+    """The same nodes, those empty that read nothing but empty ones.
+
+    What they would give is one constant for the whole batch, of which the
+    normalisation leaves zero.
+    """
+    live = [True]
+    kept: list[Genes] = []
+    for genes in nodes:
+        live.append(any(live[source] for _, source in genes))
+        kept.append(genes if live[-1] else ())
+    return kept
 
 
 class TokenEnds(nn.Module):
@@ -233,10 +255,12 @@ class RecurrentNetwork(nn.Module):
         return self.ends.bias.new_zeros(streams, self.hidden)
 
     def _unroll(self, inputs: Tensor, state: Tensor, mask: Tensor | None) -> Tensor:
-        def value(node: int, _: int, states: Sequence[Tensor]) -> Tensor:
-            return self.cell.mean_of(node, self.genes[node], states, mask, self.activations)
+        genes = without_dead(self.genes) if self.cell.normalised else self.genes
 
-        return self.cell.unroll(inputs, state, mask, value)
+        def value(node: int, _: int, states: Sequence[Tensor]) -> Tensor:
+            return self.cell.mean_of(node, genes[node], states, mask, self.activations)
+
+        return self.cell.unroll(inputs, state, mask, value, [bool(kept) for kept in genes])
 
 
 class LanguageModel(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from engine.domain.space import NONE, SearchSpace
 from engine.model.probe import Probe
-from engine.model.recurrent_derived import RecurrentCell
+from engine.model.recurrent_derived import RecurrentCell, without_dead
 
 KIND = "recurrent"
 
@@ -54,15 +54,18 @@ class CodedNodes:
         self._probe = probe
         self._mask = mask
         self._drawn = (code.detach() > 0.5).tolist()
-        self._genes = [
+        self._genes = without_dead(
             [
-                (name, space.edges[edge].source)
-                for edge in edges
-                for k, name in enumerate(space.operations)
-                if self._drawn[edge][k] and name != NONE
+                [
+                    (name, space.edges[edge].source)
+                    for edge in edges
+                    for k, name in enumerate(space.operations)
+                    if self._drawn[edge][k] and name != NONE
+                ]
+                for edges in space.edges_of
             ]
-            for edges in space.edges_of
-        ]
+        )
+        self.live = [bool(genes) for genes in self._genes]
         self._trace: list[list[Tensor]] = []
         self._offsets = self._make_offsets(code, shape) if code.requires_grad else None
 
@@ -169,6 +172,7 @@ class MixedNodes:
         self._functions = [
             (k, activations[name]) for k, name in enumerate(space.operations) if name != NONE
         ]
+        self.live = [True] * space.nodes
         weights = code[:, :, None, None]
         self._weights = [weights[edges.start : edges.stop] for edges in space.edges_of]
 

@@ -78,17 +78,23 @@ def naive(net: RecurrentSupernet, text: Text, code, *, mean: bool = True):
         x = net.ends.embedding.weight[tokens]
         c, u = (torch.cat([x, h], 1) @ net.cell.first.weight.T).chunk(2, 1)
         states = [normalised(h + c.sigmoid() * (u.tanh() - h))]
+        live = [True]
         for j in range(net.space.nodes):
-            edges = net.space.edges_of[j]
-            total, drawn = 0.0, 0.0
-            for e in edges:
-                s = states[net.space.edges[e].source]
+            items = []
+            for e in net.space.edges_of[j]:
+                source = net.space.edges[e].source
+                s = states[source]
                 c, u = (s @ net.cell.nodes[str(j)].weight.T).chunk(2, 1)
                 for k, name in enumerate(net.space.operations):
                     if name != "none":
-                        total = total + code[e, k] * (s + c.sigmoid() * (functions[name](u) - s))
-                        drawn = drawn + code[e, k].detach()
-            states.append(normalised(total / max(1.0, float(drawn)) if mean else total))
+                        value = s + c.sigmoid() * (functions[name](u) - s)
+                        items.append((source, code[e, k], value))
+            live.append(any(live[source] and float(b.detach()) for source, b, _ in items))
+            if live[-1]:
+                drawn = sum(float(b.detach()) for _, b, _ in items) if mean else 1.0
+                states.append(normalised(sum(b * value for _, b, value in items) / drawn))
+            else:
+                states.append(sum((b - b.detach()) * value.detach() for _, b, value in items))
         h = sum(states[1:]) / net.space.nodes
         decoder = net.ends.embedding if net.ends.decoder is None else net.ends.decoder
         logits.append(h @ decoder.weight.T + net.ends.bias)
@@ -188,6 +194,19 @@ def test_what_no_code_draws_is_not_run_and_gets_no_gradient():
     assert net.cell.nodes["0"].weight.grad.abs().sum() > 0
     assert net.cell.nodes["1"].weight.grad is None
     assert net.cell.nodes["2"].weight.grad is None
+
+
+@pytest.mark.parametrize("reader_of_nothing", [False, True])
+def test_a_node_without_a_value_is_zero_and_multiplies_no_gradient(reader_of_nothing):
+    """Normalising zeros would multiply it by 1 / sqrt(1e-5) = 316 at each such node."""
+    net, codes, text = build(), a_code(share=0.6), a_window()
+    with torch.no_grad():
+        codes["recurrent"][SPACE.edges_of[1]] = 0.0
+        if reader_of_nothing:
+            codes["recurrent"][SPACE.edges_of[2]] = 0.0
+            codes["recurrent"][SPACE.edges_of[2][-1], SPACE.operations.index("sigmoid")] = 1.0
+    found = gradients(net, net(text, codes, Probe.exact()).logits, codes)["code.recurrent"]
+    assert 0 < found[SPACE.edges_of[1]].abs().max() < 1
 
 
 def test_a_mixture_is_the_weighted_sum_with_plain_gradients():
