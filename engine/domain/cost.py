@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal
 
 from engine.domain.catalog import Catalog, Layer, OperationCard
 from engine.domain.genotype import Genotype
 from engine.domain.skeleton import (
+    ASPP_RATES,
     CellPlace,
     cell_places,
     check_cells,
     gathered_nodes,
-    stem_width,
+    stem_plan,
 )
+
+Head = Literal["classes", "pixels"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,9 @@ class NetworkShape:
         height: Image height in pixels.
         width: Image width in pixels.
         stem_stride: By how much the stem reduces the image.
+        head: ``classes`` scores an image, ``pixels`` every pixel (DeepLab v3).
+        aspp_channels: Channels A of the head for pixels.
+        output_stride: Largest reduction of a feature map; 0 for no limit.
         affine: Whether batch normalisations carry 2 C parameters.
     """
 
@@ -37,6 +45,28 @@ class NetworkShape:
     width: int
     stem_stride: int = 1
     affine: bool = True
+    head: Head = "classes"
+    aspp_channels: int = 64
+    output_stride: int = 0
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The same as keyword arguments of a network; those of a head for pixels if it is one."""
+        common = {
+            "in_channels": self.in_channels,
+            "classes": self.classes,
+            "channels": self.channels,
+            "cells": self.cells,
+            "stem_stride": self.stem_stride,
+        }
+        if self.head == "classes":
+            return common
+        return common | {
+            "head": self.head,
+            "aspp_channels": self.aspp_channels,
+            "output_stride": self.output_stride,
+            "image_size": (self.height, self.width),
+        }
 
 
 @dataclass(frozen=True)
@@ -54,33 +84,59 @@ def network_cost(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> C
     """Cost of stem, cells and classifier; convolutions and the linear layer count.
 
     Raises:
-        InvalidConfig: The number of cells does not fit the space's skeleton.
+        InvalidConfig: The number of cells or the strides do not fit.
     """
     space = genotype.space
-    check_cells(space, shape.cells)
+    limit = shape.output_stride if shape.head == "pixels" else 0
+    check_cells(space, shape.cells, stem_stride=shape.stem_stride, output_stride=limit)
     cards = {name: catalog.operation(name) for name in space.operations}
-    height, width = (-(-size // shape.stem_stride) for size in (shape.height, shape.width))
-    stem = stem_width(shape.channels, skeleton=space.skeleton)
-    total = _conv(shape.in_channels, stem, Layer(3, norm=True), height * width, shape.affine)
     places = cell_places(
         channels=shape.channels,
         cells=shape.cells,
         nodes=space.nodes,
         output=space.output,
         skeleton=space.skeleton,
+        stem_stride=shape.stem_stride,
+        output_stride=limit,
     )
+    total = _stem_cost(space.skeleton, shape)
     for place in places:
+        sides = (shape.height, shape.width)
+        last, area = (prod(map(grid.side, sides)) for grid in (place.last_grid, place.grid))
         if place.before:
-            total += _adapter_cost(place, height * width, shape.affine)
-        if place.reduces or place.widens:
-            height, width = -(-height // 2), -(-width // 2)
+            total += _adapter_cost(place, last, shape.affine)
         if place.widens:
-            total += _block_cost(place, height * width, shape.affine)
-        total += _cell_cost(genotype, cards, place, height * width, shape.affine)
+            total += _block_cost(place, area, shape.affine)
+        total += _cell_cost(genotype, cards, place, area, shape.affine)
     features = gathered_nodes(space.nodes, space.output) * places[-1].channels
     if space.skeleton == "stages":
         total += Cost(2 * features if shape.affine else 0)
+    if shape.head == "pixels":
+        return total + _pixel_head_cost(features, area, shape)
     return total + Cost((features + 1) * shape.classes, features * shape.classes)
+
+
+def _stem_cost(skeleton: str, shape: NetworkShape) -> Cost:
+    """Cost of the stem's convolutions."""
+    total, inputs, height, width = Cost(), shape.in_channels, shape.height, shape.width
+    plan = stem_plan(shape.channels, skeleton=skeleton, stem_stride=shape.stem_stride)
+    for outputs, stride in plan:
+        height, width = -(-height // stride), -(-width // stride)
+        total += _conv(inputs, outputs, Layer(3, norm=True), height * width, shape.affine)
+        inputs = outputs
+    return total
+
+
+def _pixel_head_cost(features: int, area: int, shape: NetworkShape) -> Cost:
+    """Cost of the DeepLab v3 head on ``area`` pixels; see the head for its parts."""
+    channels = shape.aspp_channels
+    total = _conv(features, channels, Layer(1, norm=True), area, shape.affine)
+    for _ in ASPP_RATES:
+        total += _conv(features, channels, Layer(3, norm=True), area, shape.affine)
+    total += _conv(features, channels, Layer(1), 1, shape.affine) + Cost(channels)
+    gathered = (2 + len(ASPP_RATES)) * channels
+    total += _conv(gathered, channels, Layer(1, norm=True), area, shape.affine)
+    return total + Cost((channels + 1) * shape.classes, channels * shape.classes * area)
 
 
 def _adapter_cost(place: CellPlace, area: int, affine: bool) -> Cost:

@@ -9,6 +9,7 @@ This file imports nothing but the standard library and the domain: parts of
 its source go, word for word, into the plain module that a person can download.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.domain.errors import InvalidConfig
@@ -36,6 +37,30 @@ def stage_positions(cells: int) -> frozenset[int]:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """The pixels of a feature map among those of the image.
+
+    Attributes:
+        scale: By how much it is smaller than the image.
+        spacing: Pixels of it between two that a network without dilation would
+            have: 1, or 2, 4, … after reductions that lost their stride.
+    """
+
+    scale: int
+    spacing: int = 1
+
+    def reduced(self, output_stride: int) -> "Grid":
+        """The grid after a reduction; one that may become no coarser is spaced instead."""
+        if output_stride and 2 * self.scale > output_stride:
+            return Grid(self.scale, 2 * self.spacing)
+        return Grid(2 * self.scale, self.spacing)
+
+    def side(self, pixels: int) -> int:
+        """Pixels of the map along a side of the image."""
+        return -(-pixels // self.scale)
+
+
+@dataclass(frozen=True)
 class CellPlace:
     """Where a cell stands in the network, and what reaches it.
 
@@ -45,8 +70,11 @@ class CellPlace:
             reads the last one only.
         last: Channels of the last cell, c_{k-1}.
         channels: Channels C of this cell's nodes.
+        before_grid: Grid of c_{k-2}.
+        last_grid: Grid of c_{k-1}.
+        grid: Grid of this cell's nodes.
         reduces: Whether this cell is a reduction: its inputs' edges have
-            stride 2.
+            stride 2, unless the grid says that it is lost.
         after_reduction: Whether c_{k-2} comes from before a reduction whose
             result is c_{k-1}.
         widens: Whether a residual block of stride 2 comes first, which doubles
@@ -57,14 +85,30 @@ class CellPlace:
     before: int
     last: int
     channels: int
+    before_grid: Grid
+    last_grid: Grid
+    grid: Grid
     reduces: bool = False
     after_reduction: bool = False
     widens: bool = False
 
+    @property
+    def stride(self) -> int:
+        """By how much the edges from the inputs reduce."""
+        return self.grid.scale // self.last_grid.scale if self.reduces else 1
 
-def stem_width(channels: int, *, skeleton: str) -> int:
-    """Channels that the stem gives."""
-    return channels if skeleton == "stages" else STEM_MULTIPLIER * channels
+
+def stem_plan(channels: int, *, skeleton: str, stem_stride: int) -> list[tuple[int, int]]:
+    """Channels and stride of the stem's 3x3 convolutions, one after the other.
+
+    A stride of 1 or 2 takes one convolution to 3 C channels (C in a skeleton
+    of stages). A stride of 4 takes two, of 8 three, of stride 2 each, to C / 2
+    and C channels: DARTS's stem for ImageNet, where the first cell reads the
+    last two of them.
+    """
+    if stem_stride > 2:
+        return [(max(1, channels // 2), 2), *[(channels, 2)] * (stem_stride.bit_length() - 2)]
+    return [(channels if skeleton == "stages" else STEM_MULTIPLIER * channels, stem_stride)]
 
 
 def gathered_nodes(nodes: int, output: str) -> int:
@@ -73,7 +117,14 @@ def gathered_nodes(nodes: int, output: str) -> int:
 
 
 def cell_places(
-    *, channels: int, cells: int, nodes: int, output: str = "concat", skeleton: str = "cells"
+    *,
+    channels: int,
+    cells: int,
+    nodes: int,
+    output: str = "concat",
+    skeleton: str = "cells",
+    stem_stride: int = 1,
+    output_stride: int = 0,
 ) -> list[CellPlace]:
     """All cells of a network, from the stem on.
 
@@ -84,36 +135,65 @@ def cell_places(
         output: How they become the cell's output: ``concat`` gives N C
             channels, ``mean`` and ``last`` give C.
         skeleton: ``cells`` or ``stages``.
+        stem_stride: By how much the stem reduces the image.
+        output_stride: Largest scale of a feature map; reductions beyond it
+            lose their stride. 0 for no limit.
 
     Raises:
         ValueError: The number of cells does not fit the skeleton.
     """
-    gathered = gathered_nodes(nodes, output)
-    before = last = stem_width(channels, skeleton=skeleton)
-    if skeleton == "stages":
-        places = []
-        for index in range(cells):
-            widens = index in stage_positions(cells)
-            channels = 2 * channels if widens else channels
-            places.append(CellPlace("cell", 0, last, channels, widens=widens))
-            last = gathered * channels
-        return places
-    after_reduction = False
+    staged = skeleton == "stages"
+    positions = stage_positions(cells) if staged else reduction_positions(cells)
+    stem = stem_plan(channels, skeleton=skeleton, stem_stride=stem_stride)
+    last = before = stem[-1][0]
+    last_grid = before_grid = Grid(stem_stride)
+    after_reduction = len(stem) > 2
+    if after_reduction:
+        before_grid = Grid(stem_stride // 2)
     places = []
     for index in range(cells):
-        reduces = index in reduction_positions(cells)
-        channels = 2 * channels if reduces else channels
-        kind = "reduction" if reduces else "normal"
-        places.append(CellPlace(kind, before, last, channels, reduces, after_reduction))
-        before, last, after_reduction = last, gathered * channels, reduces
+        halves = index in positions
+        channels = 2 * channels if halves else channels
+        grid = last_grid.reduced(output_stride) if halves else last_grid
+        place = CellPlace(
+            kind="cell" if staged else "reduction" if halves else "normal",
+            before=0 if staged else before,
+            last=last,
+            channels=channels,
+            before_grid=before_grid,
+            last_grid=last_grid,
+            grid=grid,
+            reduces=halves and not staged,
+            after_reduction=after_reduction and not staged,
+            widens=halves and staged,
+        )
+        places.append(place)
+        before, last, after_reduction = last, gathered_nodes(nodes, output) * channels, halves
+        before_grid, last_grid = last_grid, grid
     return places
 
 
-def check_cells(space: SearchSpace, cells: int) -> None:
-    """Refuse a number of cells that does not fit the space's skeleton.
+ASPP_RATES = (6, 12, 18)
+"""Dilations of DeepLab v3's head on a feature map of 33 x 33 pixels (513 / 16)."""
+
+
+def aspp_rates(image_size: Sequence[int], scale: int) -> tuple[int, ...]:
+    """The same dilations for another feature map, in proportion to its shorter side.
+
+    DeepLab v3 doubles them at half the output stride, on 65 pixels, as here.
+    """
+    side = min(-(-pixels // scale) for pixels in image_size)
+    return tuple(max(1, round(rate * (side - 1) / 32)) for rate in ASPP_RATES)
+
+
+def check_cells(
+    space: SearchSpace, cells: int, *, stem_stride: int = 1, output_stride: int = 0
+) -> None:
+    """Refuse numbers that the space's skeleton cannot have.
 
     Raises:
-        InvalidConfig: Three equal stages cannot be made of so many cells.
+        InvalidConfig: Three equal stages cannot be made of so many cells, or
+            the stem alone exceeds the output stride.
     """
     if space.skeleton == "stages" and cells % STAGES:
         raise InvalidConfig(
@@ -121,4 +201,11 @@ def check_cells(space: SearchSpace, cells: int) -> None:
             found="three equal stages",
             allowed="a multiple of 3",
             advice=f"choose cells = {STAGES * max(1, round(cells / STAGES))}",
+        )
+    if 0 < output_stride < stem_stride:
+        raise InvalidConfig(
+            asked=f"output_stride = {output_stride}",
+            found=f"stem_stride = {stem_stride}, which is larger",
+            allowed="an output stride that is not below that of the stem",
+            advice="lower stem_stride or raise output_stride",
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pprint import pformat
+from typing import Any
 
 from engine.domain.catalog import Card
 from engine.domain.cost import NetworkShape
@@ -24,7 +25,9 @@ from engine.export.exporter import CODE, Exporter, Shape
 
 SOURCES = (
     ("engine.operations", "blocks.py"),
+    ("engine.operations", "dilation.py"),
     ("engine.domain", "skeleton.py"),
+    ("engine.model", "heads.py"),
     ("engine.model", "skeleton.py"),
     ("engine.model", "derived.py"),
 )
@@ -206,16 +209,8 @@ def _import_lines(needed: frozenset[str], library: Library) -> str:
     return "\n".join([*standard, "", "import torch", *torch])
 
 
-def _arguments(space: SearchSpace, shape: NetworkShape) -> dict[str, int | str]:
-    return {
-        "skeleton": space.skeleton,
-        "output": space.output,
-        "in_channels": shape.in_channels,
-        "classes": shape.classes,
-        "channels": shape.channels,
-        "cells": shape.cells,
-        "stem_stride": shape.stem_stride,
-    }
+def _arguments(space: SearchSpace, shape: NetworkShape) -> dict[str, Any]:
+    return {"skeleton": space.skeleton, "output": space.output, **shape.arguments}
 
 
 def _operations_table(builders: dict[str, ast.expr]) -> str:

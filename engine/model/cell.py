@@ -12,7 +12,7 @@ from engine.domain.space import NONE, SearchSpace
 from engine.model.coded_sum import Position, Undrawn, coded_sum
 from engine.model.mixed_edge import MixedEdge
 from engine.model.probe import Probe
-from engine.model.skeleton import adapters, gather, style_in
+from engine.model.skeleton import adapters, fit, gather, style_in
 from engine.operations.blocks import SEARCH, zeros_like_strided
 
 
@@ -37,21 +37,20 @@ class Cell(nn.Module):
         self.space = space
         self.kind = place.kind
         self.mixture = mixture
-        self.stride = 2 if place.reduces else 1
+        self.stride = place.stride
         style = style_in(space.skeleton, SEARCH)
         inputs = adapters(place, style)
         self.inputs = tuple(inputs)
         for name, adapter in inputs.items():
             self.add_module(name, adapter)
-        self.edges = nn.ModuleList(
-            MixedEdge(
-                space.operations,
-                place.channels,
-                self.stride if edge.source < space.inputs else 1,
-                style,
-            )
-            for edge in space.edges
-        )
+        self.edges = nn.ModuleList()
+        for edge in space.edges:
+            reads_input = edge.source < space.inputs
+            stride = 2 if place.reduces and reads_input else 1
+            operations = MixedEdge(space.operations, place.channels, stride, style)
+            for operation in operations.values():
+                fit(operation, place, reads_input=reads_input)
+            self.edges.append(operations)
 
     def forward(
         self,

@@ -11,15 +11,11 @@ from typing import cast
 from torch import Tensor, nn
 
 from engine.domain.genotype import Genotype, plain_nodes
-from engine.domain.skeleton import CellPlace, cell_places, check_cells, gathered_nodes, stem_width
-from engine.model.skeleton import adapters, closing, gather, style_in
+from engine.domain.skeleton import CellPlace, aspp_rates, cell_places, check_cells, gathered_nodes
+from engine.model.heads import classify, head_for
+from engine.model.skeleton import Stem, adapters, closing, fit, gather, style_in
 from engine.model.supernet import Supernet
-from engine.operations.blocks import (
-    EVALUATION,
-    NormStyle,
-    norm,
-    zeros_like_strided,
-)
+from engine.operations.blocks import EVALUATION, NormStyle, zeros_like_strided
 from engine.operations.table import OPERATIONS
 
 Nodes = Sequence[Sequence[tuple[str, int]]]
@@ -49,7 +45,7 @@ class FixedCell(nn.Module):
         output: str,
     ) -> None:
         super().__init__()
-        self.stride = 2 if place.reduces else 1
+        self.stride = place.stride
         inputs = adapters(place, style)
         self.inputs = tuple(inputs)
         for name, adapter in inputs.items():
@@ -59,8 +55,10 @@ class FixedCell(nn.Module):
         edges: dict[str, nn.ModuleDict] = {}
         for node, genes in enumerate(nodes):
             for name, source in genes:
-                stride = self.stride if source < len(inputs) else 1
+                reads_input = source < len(inputs)
+                stride = 2 if place.reduces and reads_input else 1
                 operation = operations[name](place.channels, stride, style)
+                fit(operation, place, reads_input=reads_input)
                 edge = edge_name(node, source, len(inputs))
                 edges.setdefault(edge, nn.ModuleDict())[name] = operation
         self.edges = nn.ModuleDict(edges)
@@ -84,7 +82,7 @@ def edge_name(node: int, source: int, inputs: int) -> str:
 
 
 class CellNetwork(nn.Module):
-    """Stem, cells, global mean and classifier, from plain values.
+    """Stem, cells and classifier, from plain values.
 
     Args:
         nodes: What each node sums, for each kind of cell.
@@ -93,11 +91,17 @@ class CellNetwork(nn.Module):
         classes: Number of classes.
         channels: Channels C of the first cell; doubled at each reduction.
         cells: Number of cells.
-        stem_stride: By how much the first convolution reduces the image.
+        stem_stride: By how much the stem reduces the image.
         style: Style of normalisation.
         skeleton: Where the cells stand: ``cells`` or ``stages``.
         output: How a cell's nodes become its output: ``concat``, ``mean`` or
             ``last``.
+        head: ``classes`` scores the image, ``pixels`` each of its pixels.
+        aspp_channels: Channels of the head for pixels.
+        output_stride: With the head for pixels, largest reduction of a feature
+            map, kept by dilation; 0 for no limit.
+        image_size: Height and width that the head for pixels is made for.
+        head_dropout: Dropout of the head for pixels.
     """
 
     def __init__(
@@ -113,31 +117,46 @@ class CellNetwork(nn.Module):
         style: NormStyle,
         skeleton: str = "cells",
         output: str = "concat",
+        head: str = "classes",
+        aspp_channels: int = 64,
+        output_stride: int = 0,
+        image_size: Sequence[int] = (1, 1),
+        head_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        width = stem_width(channels, skeleton=skeleton)
         count = len(next(iter(nodes.values())))
         places = cell_places(
-            channels=channels, cells=cells, nodes=count, output=output, skeleton=skeleton
+            channels=channels,
+            cells=cells,
+            nodes=count,
+            output=output,
+            skeleton=skeleton,
+            stem_stride=stem_stride,
+            output_stride=output_stride,
         )
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, width, 3, stride=stem_stride, padding=1, bias=False),
-            norm(width, style),
-        )
+        self.stem = Stem(in_channels, channels, stem_stride, skeleton, style)
         self.cells = nn.ModuleList(
             FixedCell(nodes[place.kind], operations, place, style_in(skeleton, style), output)
             for place in places
         )
         features = gathered_nodes(count, output) * places[-1].channels
         self.closing = closing(features, style, skeleton)
-        self.classifier = nn.Linear(features, classes)
+        self.classifier = head_for(
+            features,
+            classes,
+            head=head,
+            channels=aspp_channels,
+            rates=aspp_rates(image_size, places[-1].grid.scale),
+            style=style,
+            dropout=head_dropout,
+        )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class scores [B, classes] of images [B, in_channels, H, W]."""
-        before = last = self.stem(images)
+        """Scores [B, classes], or [B, classes, H, W], of images [B, in_channels, H, W]."""
+        before, last = self.stem(images)
         for cell in cast(Iterable[FixedCell], self.cells):
             before, last = last, cell((before, last)[-len(cell.inputs) :])
-        return self.classifier(self.closing(last).mean(dim=(2, 3)))
+        return classify(self.classifier, self.closing(last), images.shape[2:])
 
 
 def load_weights(network: nn.Module, shared: Mapping[str, Tensor]) -> None:
@@ -170,7 +189,7 @@ class DerivedNetwork(CellNetwork):
     The other arguments are those of :class:`CellNetwork`.
 
     Raises:
-        InvalidConfig: The number of cells does not fit the space's skeleton.
+        InvalidConfig: The number of cells or the strides do not fit.
     """
 
     def __init__(
@@ -183,8 +202,13 @@ class DerivedNetwork(CellNetwork):
         cells: int,
         stem_stride: int,
         style: NormStyle = EVALUATION,
+        head: str = "classes",
+        aspp_channels: int = 64,
+        output_stride: int = 0,
+        image_size: Sequence[int] = (1, 1),
+        head_dropout: float = 0.0,
     ) -> None:
-        check_cells(genotype.space, cells)
+        check_cells(genotype.space, cells, stem_stride=stem_stride, output_stride=output_stride)
         super().__init__(
             plain_nodes(genotype),
             {name: OPERATIONS[name].build for name in genotype.space.operations},
@@ -196,6 +220,11 @@ class DerivedNetwork(CellNetwork):
             style=style,
             skeleton=genotype.space.skeleton,
             output=genotype.space.output,
+            head=head,
+            aspp_channels=aspp_channels,
+            output_stride=output_stride,
+            image_size=image_size,
+            head_dropout=head_dropout,
         )
 
 

@@ -10,7 +10,7 @@ from functools import reduce
 import torch
 from torch import Tensor, cat, nn
 
-from engine.domain.skeleton import CellPlace
+from engine.domain.skeleton import CellPlace, stem_plan
 from engine.operations.blocks import (
     FactorizedReduce,
     NormStyle,
@@ -18,6 +18,32 @@ from engine.operations.blocks import (
     ResidualBlock,
     norm,
 )
+from engine.operations.dilation import dilate
+
+
+class Stem(nn.Sequential):
+    """The convolutions before the first cell; see :func:`stem_plan`."""
+
+    def __init__(
+        self, in_channels: int, channels: int, stem_stride: int, skeleton: str, style: NormStyle
+    ) -> None:
+        layers: list[nn.Module] = []
+        plan = stem_plan(channels, skeleton=skeleton, stem_stride=stem_stride)
+        for outputs, stride in plan:
+            convolution = nn.Conv2d(in_channels, outputs, 3, stride=stride, padding=1, bias=False)
+            layers += [*([nn.ReLU()] if layers else []), convolution, norm(outputs, style)]
+            in_channels = outputs
+        super().__init__(*layers)
+        self.second = 5 if len(plan) > 2 else len(layers)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """c_{k-2} and c_{k-1} of the first cell: of three convolutions the second and the third."""
+        before = last = images
+        for number, layer in enumerate(self, start=1):
+            last = layer(last)
+            if number == self.second:
+                before = last
+        return before, last
 
 
 def style_in(skeleton: str, style: NormStyle) -> NormStyle:
@@ -34,12 +60,24 @@ def adapters(place: CellPlace, style: NormStyle) -> dict[str, nn.Module]:
     """
     if not place.before:
         block = ResidualBlock(place.last, place.channels, style) if place.widens else nn.Identity()
+        if place.widens and place.grid.spacing > 1:
+            dilate(block, place.last_grid.spacing)
         return {"last": block}
-    before = FactorizedReduce if place.after_reduction else ReLUConvNorm
-    return {
-        "before": before(place.before, place.channels, style),
-        "last": ReLUConvNorm(place.last, place.channels, style),
-    }
+    before: nn.Module = ReLUConvNorm(place.before, place.channels, style)
+    if place.after_reduction:
+        before = FactorizedReduce(place.before, place.channels, style)
+        if place.last_grid.spacing > 1:
+            dilate(before, place.before_grid.spacing)
+    return {"before": before, "last": ReLUConvNorm(place.last, place.channels, style)}
+
+
+def fit(operation: nn.Module, place: CellPlace, *, reads_input: bool) -> nn.Module:
+    """An operation of a cell, dilated where a reduction has lost its stride."""
+    if place.grid.spacing > 1:
+        dilate(
+            operation, (place.last_grid if reads_input and place.reduces else place.grid).spacing
+        )
+    return operation
 
 
 def gather(nodes: Sequence[Tensor], output: str) -> Tensor:

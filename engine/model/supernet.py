@@ -1,25 +1,27 @@
 """The supernet: every network of the search space in one, sharing weights."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from engine.domain.skeleton import cell_places, check_cells, gathered_nodes, stem_width
+from engine.domain.cost import Head
+from engine.domain.skeleton import aspp_rates, cell_places, check_cells, gathered_nodes
 from engine.domain.space import SearchSpace
 from engine.model.cell import Cell
+from engine.model.heads import classify, head_for
 from engine.model.probe import Probe
-from engine.model.skeleton import closing
-from engine.operations.blocks import SEARCH, norm
+from engine.model.skeleton import Stem, closing
+from engine.operations.blocks import SEARCH
 
 ALPHA_SCALE = 1e-3
 
 
 class Supernet(nn.Module):
-    """Stem, cells, global mean and classifier; a code chooses what is run.
+    """Stem, cells and classifier; a code chooses what is run.
 
     The architecture parameters ``alphas`` lie in the ``state_dict`` beside the
     weights, one [E, K] tensor a cell kind; all cells of a kind share them.
@@ -31,16 +33,22 @@ class Supernet(nn.Module):
         channels: Channels C of the first cell; doubled at each reduction.
         cells: Number of cells; those at one and two thirds of the depth reduce,
             or in a skeleton of stages there are so many in all stages together.
-        stem_stride: By how much the first convolution reduces the image.
+        stem_stride: By how much the stem reduces the image.
         generator: Source of all initial values.
         alpha_mean: Mean of the initial alphas. A softmax does not see it; the
             relu normalisation needs it above 0, at 1 say, since an alpha
             below 0 is lost to it from the start.
         mixture: Whether codes are the weights of a sum over all operations
             (DARTS) instead of choices.
+        head: ``classes`` scores the image, ``pixels`` each of its pixels
+            (DeepLab v3).
+        aspp_channels: Channels of the head for pixels.
+        output_stride: With the head for pixels, largest reduction of a feature
+            map, kept by dilation; 0 for no limit.
+        image_size: Height and width that the head for pixels is made for.
 
     Raises:
-        InvalidConfig: The number of cells does not fit the space's skeleton.
+        InvalidConfig: The number of cells or the strides do not fit.
     """
 
     def __init__(
@@ -55,9 +63,13 @@ class Supernet(nn.Module):
         generator: torch.Generator,
         alpha_mean: float = 0.0,
         mixture: bool = False,
+        head: Head = "classes",
+        aspp_channels: int = 64,
+        output_stride: int = 0,
+        image_size: Sequence[int] = (1, 1),
     ) -> None:
         super().__init__()
-        check_cells(space, cells)
+        check_cells(space, cells, stem_stride=stem_stride, output_stride=output_stride)
         self.space = space
         shape = (len(space.edges), len(space.operations))
         self.alphas = nn.ParameterDict(
@@ -66,22 +78,27 @@ class Supernet(nn.Module):
                 for kind in space.cell_kinds
             }
         )
-        width = stem_width(channels, skeleton=space.skeleton)
         places = cell_places(
             channels=channels,
             cells=cells,
             nodes=space.nodes,
             output=space.output,
             skeleton=space.skeleton,
+            stem_stride=stem_stride,
+            output_stride=output_stride,
         )
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, width, 3, stride=stem_stride, padding=1, bias=False),
-            norm(width, SEARCH),
-        )
+        self.stem = Stem(in_channels, channels, stem_stride, space.skeleton, SEARCH)
         self.cells = nn.ModuleList(Cell(space, place, mixture=mixture) for place in places)
         features = gathered_nodes(space.nodes, space.output) * places[-1].channels
         self.closing = closing(features, SEARCH, space.skeleton)
-        self.classifier = nn.Linear(features, classes)
+        self.classifier = head_for(
+            features,
+            classes,
+            head=head,
+            channels=aspp_channels,
+            rates=aspp_rates(image_size, places[-1].grid.scale),
+            style=SEARCH,
+        )
         initialise_weights(self, generator)
 
     def forward(
@@ -89,24 +106,24 @@ class Supernet(nn.Module):
         images: Float[Tensor, "B in_channels H W"],
         codes: Mapping[str, Float[Tensor, "E K"]],
         probe: Probe | None = None,
-    ) -> Float[Tensor, "B classes"]:
-        """The class scores of the network that the codes choose.
+    ) -> Float[Tensor, "B classes *HW"]:
+        """The class scores of the network that the codes choose, of images or of pixels.
 
         Args:
             images: A batch; its statistics are those of all normalisations.
-            codes: Per cell kind, entries 0 or 1 (of a mixture: weights). If they ask for a gradient
-                they get the one that ``probe`` describes.
+            codes: Per cell kind, entries 0 or 1 (of a mixture: weights). If
+                they ask for a gradient they get the one that ``probe`` describes.
             probe: How operations that were not drawn are run, value only and
                 in the backward pass, for the code's gradient; None never runs
                 them.
         """
         drawn = {kind: (code.detach() > 0.5).tolist() for kind, code in codes.items()}
-        before = last = self.stem(images)
+        before, last = self.stem(images)
         for cell in cast(Iterable[Cell], self.cells):
             inputs = (before, last)[-len(cell.inputs) :]
             value = cell(inputs, codes[cell.kind], drawn[cell.kind], probe)
             before, last = last, value
-        return self.classifier(self.closing(last).mean(dim=(2, 3)))
+        return classify(self.classifier, self.closing(last), images.shape[2:])
 
     def weight_parameters(self) -> Iterator[nn.Parameter]:
         """Every parameter but the alphas."""

@@ -59,10 +59,15 @@ class ResidualBlock(nn.Module):
         self.first = ReLUConvNorm(inputs, outputs, style, 3, 2)
         self.second = ReLUConvNorm(outputs, outputs, style, 3)
         self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.stride = 2
 
     def forward(self, images: Tensor) -> Tensor:
         """From [B, inputs, H, W] to [B, outputs, ceil(H / 2), ceil(W / 2)]."""
-        means = functional.avg_pool2d(images, 2, ceil_mode=True)
+        if self.stride == 1:
+            images_and_border = functional.pad(images, (0, 1, 0, 1), mode="replicate")
+            means = functional.avg_pool2d(images_and_border, 2, stride=1)
+        else:
+            means = functional.avg_pool2d(images, 2, ceil_mode=True)
         return self.second(self.first(images)) + self.shortcut(means)
 
 
@@ -78,11 +83,13 @@ class FactorizedReduce(nn.Module):
         self.even = nn.Conv2d(inputs, outputs // 2, 1, stride=2, bias=False)
         self.odd = nn.Conv2d(inputs, outputs - outputs // 2, 1, stride=2, bias=False)
         self.norm = norm(outputs, style)
+        self.shift = 1
 
     def forward(self, images: Tensor) -> Tensor:
         """From [B, inputs, H, W] to [B, outputs, ceil(H / 2), ceil(W / 2)]."""
         active = functional.relu(images)
-        shifted = functional.pad(active, (-1, 1, -1, 1))
+        down, right = (min(self.shift, side) for side in images.shape[2:])
+        shifted = functional.pad(active, (-right, right, -down, down))
         return self.norm(cat([self.even(active), self.odd(shifted)], dim=1))
 
 

@@ -18,7 +18,7 @@ def weights_of(net: Supernet, kind: str) -> torch.Tensor:
 def written_out(net: Supernet, images: torch.Tensor) -> torch.Tensor:
     """The mixture by hand, ``none`` as a tensor of zeros."""
     space = net.space
-    before = last = net.stem(images)
+    before, last = net.stem(images)
     for cell in net.cells:
         weight = weights_of(net, cell.kind)
         given = (before, last)[-space.inputs :]

@@ -16,7 +16,7 @@ LABELS = torch.tensor([0, 1, 2, 1])
 
 def naive_logits(net: Supernet, images: torch.Tensor, codes) -> torch.Tensor:
     """All operations with gradients, times the code: what `exact` must equal."""
-    before = last = net.stem(images)
+    before, last = net.stem(images)
     for cell in net.cells:
         code = codes[cell.kind]
         states = [cell.before(before), cell.last(last)]
