@@ -5,10 +5,11 @@ import pytest
 
 from app.forms import field_groups, field_help, field_label
 from app.studio import Studio
+from engine.data.summaries import DataSummary, TextSummary
 from engine.domain.config import SearchConfig
 from engine.domain.ports import Device
 from engine.domain.presets import PRESETS, preset_config
-from pages.new_search import device_choices
+from pages.new_search import device_choices, summary_words
 from tests.e2e.seeding import alive
 from tests.pages.conftest import OpenPage, words
 
@@ -91,3 +92,22 @@ def test_devices_are_those_of_living_engines(studio: Studio, page: OpenPage):
 
 def test_page_says_when_no_engine_runs(studio: Studio, page: OpenPage):
     assert "egs engine" in words(page("new"))
+
+
+def test_what_was_found_reads_well_for_each_kind_of_data():
+    images = DataSummary("digits", 1, 10, 8, 8, 1797)
+    assert summary_words(images) == (
+        "1,797 training images, validation split off from them, test split off from them, "
+        "10 classes, 8x8 pixels, grey"
+    )
+    scenes = DataSummary("roads", 3, 11, 360, 480, 367, 101, 233, kind="scenes", ignore_index=11)
+    assert summary_words(scenes) == (
+        "367 training scenes, 101 for validation, 233 for the test, 11 classes, "
+        "360x480 pixels, colour, mask value 11 ignored"
+    )
+    text = TextSummary("book", 5000, 90_000, 800, 700, unknown_validation=4, unknown_test=3)
+    assert summary_words(text) == (
+        "90,000 training tokens (words), 800 for validation, 700 for the test, "
+        "a vocabulary of 5,000, 7 tokens outside it become <unk>"
+    )
+    assert "counted when the search starts" in summary_words(TextSummary("long", 0, 0, 0, 0))
