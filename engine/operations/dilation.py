@@ -5,9 +5,11 @@ The source of this file goes, word for word, into the plain module that a
 person can download.
 """
 
+from typing import cast
+
 from torch import nn
 
-from engine.operations.blocks import FactorizedReduce, ResidualBlock
+from engine.operations.blocks import FactorizedReduce, MaxPool, ResidualBlock
 
 
 def dilate(operation: nn.Module, spacing: int) -> int:
@@ -32,17 +34,27 @@ def dilate(operation: nn.Module, spacing: int) -> int:
     if isinstance(operation, ResidualBlock):
         operation.stride = 1
         return dilate(operation.second, dilate(operation.first, spacing))
-    if isinstance(operation, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+    if isinstance(operation, MaxPool):
+        maximum = cast(nn.MaxPool2d, operation[0])
+        operation[0] = dilated_maximum(spacing)
+        return _side(maximum.stride) * spacing
+    if isinstance(operation, nn.Conv2d | nn.AvgPool2d):
         return _dilate_layer(operation, spacing)
     for part in operation.children():
         spacing = dilate(part, spacing)
     return spacing
 
 
-def _dilate_layer(layer: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, spacing: int) -> int:
+def dilated_maximum(spacing: int) -> nn.Sequential:
+    """3x3 maximum over pixels that far apart; torch itself pads by one pixel at most."""
+    border = nn.ConstantPad2d(spacing, float("-inf"))
+    return nn.Sequential(border, nn.MaxPool2d(3, stride=1, dilation=spacing))
+
+
+def _dilate_layer(layer: nn.Conv2d | nn.AvgPool2d, spacing: int) -> int:
     stride = _side(layer.stride)
     layer.stride = (1, 1)
-    if not isinstance(layer, nn.AvgPool2d):
+    if isinstance(layer, nn.Conv2d):
         layer.padding = (spacing * _side(layer.padding),) * 2
         layer.dilation = (spacing * _side(layer.dilation),) * 2
     return stride * spacing
