@@ -7,7 +7,7 @@ import streamlit as st
 from app.forms import field_groups, field_widget
 from app.studio import Studio
 from app.widgets import engine_notice, go_to, plain
-from engine.data.summaries import DataSummary, Summary
+from engine.data.summaries import DataSummary, Summary, TextSummary
 from engine.domain.config import SearchConfig, make_config
 from engine.domain.errors import StudioError
 from engine.domain.ports import Device
@@ -112,18 +112,11 @@ def _fields(studio: Studio, start: SearchConfig, preset_name: str) -> dict[str, 
 def summary_words(summary: Summary) -> str:
     """What was found in the data, in one line."""
     if not isinstance(summary, DataSummary):
-        return ", ".join(
-            [
-                f"{summary.train:,} training tokens ({summary.tokens}s)",
-                f"{summary.validation:,} for validation",
-                f"{summary.test:,} for the test",
-                f"a vocabulary of {summary.vocabulary:,}",
-            ]
-        )
+        return _text_words(summary)
     size = f"{summary.height}x{summary.width} pixels" if summary.height else "size not known yet"
     colour = "colour" if summary.in_channels == 3 else "grey"
     parts = [
-        f"{summary.train:,} training images",
+        f"{summary.train:,} training {summary.kind}",
         f"{summary.validation:,} for validation"
         if summary.validation
         else "validation split off from them",
@@ -131,6 +124,23 @@ def summary_words(summary: Summary) -> str:
         f"{summary.classes} classes",
         f"{size}, {colour}",
     ]
+    if summary.ignore_index is not None:
+        parts.append(f"mask value {summary.ignore_index} ignored")
+    return ", ".join(parts)
+
+
+def _text_words(summary: TextSummary) -> str:
+    if not summary.vocabulary:
+        return "all three texts are there; a text of this size is counted when the search starts"
+    parts = [
+        f"{summary.train:,} training tokens ({summary.tokens}s)",
+        f"{summary.validation:,} for validation",
+        f"{summary.test:,} for the test",
+        f"a vocabulary of {summary.vocabulary:,}",
+    ]
+    unknown = summary.unknown_train + summary.unknown_validation + summary.unknown_test
+    if unknown:
+        parts.append(f"{unknown:,} tokens outside it become <unk>")
     return ", ".join(parts)
 
 
