@@ -67,14 +67,25 @@ def random_crop(
     images: UInt8[Tensor, "B C H W"], padding: int, random: torch.Generator
 ) -> UInt8[Tensor, "B C H W"]:
     """Pad with black and cut each image back to its size at its own place."""
-    size, _, height, width = images.shape
     padded = torch.nn.functional.pad(images, (padding,) * 4)
-    top, left = _integers(2 * padding + 1, (2, size), random, images.device)
-    rows = (top[:, None] + torch.arange(height, device=images.device))[:, None, :, None]
-    columns = (left[:, None] + torch.arange(width, device=images.device))[:, None, None, :]
-    channels = torch.arange(images.shape[1], device=images.device)[None, :, None, None]
-    batch = torch.arange(size, device=images.device)[:, None, None, None]
-    return padded[batch, channels, rows, columns]
+    return random_window(padded, padding, random)
+
+
+def random_window(
+    padded: UInt8[Tensor, "B C Hp Wp"], padding: int, random: torch.Generator
+) -> UInt8[Tensor, "B C H W"]:
+    """Cut each image, all channels alike, to its size before ``padding`` at its own place."""
+    size, channels, height, width = padded.shape
+    device = padded.device
+    top, left = _integers(2 * padding + 1, (2, size), random, device)
+    rows = top[:, None] + torch.arange(height - 2 * padding, device=device)
+    columns = left[:, None] + torch.arange(width - 2 * padding, device=device)
+    return padded[
+        torch.arange(size, device=device)[:, None, None, None],
+        torch.arange(channels, device=device)[None, :, None, None],
+        rows[:, None, :, None],
+        columns[:, None, None, :],
+    ]
 
 
 def random_flip(

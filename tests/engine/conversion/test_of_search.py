@@ -90,7 +90,7 @@ def test_facts_say_task_data_figures_and_preparation(loop, child):
     assert facts["data_digest"] == loop.data_summary.digest
     assert facts["figures"].keys() == {"validation_accuracy", "validation_loss"}
     assert facts["labels"] == list("0123456789")
-    pixels = loop.task._images.double()
+    pixels = loop.task.batches.images.double()
     assert facts["preprocessing"]["mean"] == pytest.approx([pixels.mean().item()], rel=1e-5)
     deviation = pixels.std(correction=0).item()
     assert facts["preprocessing"]["std"] == pytest.approx([deviation], rel=1e-5)

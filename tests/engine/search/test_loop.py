@@ -140,16 +140,20 @@ def test_alphas_rest_while_they_warm_up_and_move_afterwards(make_loop):
 
 def test_an_alternating_search_trains_weights_and_alphas_on_disjoint_images(make_loop):
     task = make_loop(update="alternating").task
-    weights, alphas = (set(part.tolist()) for part in task._parts)
+    weights, alphas = (set(part.tolist()) for part in task.batches.parts.values())
     assert not weights & alphas
     assert len(weights) == len(alphas) == 64
 
 
 def test_every_image_of_an_epoch_is_used_at_most_once(make_loop):
-    task = make_loop().task
-    order = task._order(len(task._parts[0]), "weight", 4)
-    assert sorted(order.tolist()) == list(range(128))
-    assert not torch.equal(order, task._order(len(task._parts[0]), "weight", 5))
+    batches = make_loop().task.batches
+
+    def order(epoch):
+        return [i for b in range(4) for i in batches.chosen("weight", epoch, b).tolist()]
+
+    assert batches.steps_per_epoch == 4
+    assert sorted(order(4)) == list(range(128))
+    assert order(4) != order(5)
 
 
 def test_a_loss_that_is_no_number_ends_the_search_with_a_sentence(make_loop):
