@@ -38,8 +38,8 @@ class RecurrentSupernet(nn.Module):
         dropouts: What is dropped while training.
         generator: Source of all initial values.
         alpha_mean: Mean of the initial alphas.
-        mixture: Whether codes are weights of a sum of all operations, with
-            plain autograd (DARTS), instead of 0 and 1.
+        mixture: Whether a code other than 0 and 1 is taken as the weights of a
+            mixture of all operations, with plain autograd (DARTS).
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class RecurrentSupernet(nn.Module):
         )
         self.ends = TokenEnds(vocabulary, embedding, hidden)
         self.cell = RecurrentCell(
-            range(space.nodes), count=space.nodes, inputs=embedding, hidden=hidden, normalised=True
+            range(space.nodes), count=space.nodes, inputs=embedding, hidden=hidden
         )
         initialise_recurrent(self, generator)
 
@@ -85,8 +85,7 @@ class RecurrentSupernet(nn.Module):
         """The predictions of the network that the code chooses.
 
         Args:
-            inputs: A window of text; its streams are the batch whose statistics
-                normalise the states.
+            inputs: A window of text.
             codes: Of the kind ``recurrent``, entries 0 or 1, or weights in a
                 mixture. If a code asks for a gradient it gets the one that
                 ``probe`` describes.
@@ -100,7 +99,7 @@ class RecurrentSupernet(nn.Module):
             streams, hidden = state.shape
             shape = (len(embedded), streams, hidden)
             values = self._node_values(code, probe, mask, shape)
-            return self.cell.unroll(embedded, state, mask, values, values.live)
+            return self.cell.unroll(embedded, state, mask, values)
 
         return read_text(self.ends, unroll, inputs, self.dropouts if self.training else Dropouts())
 
@@ -119,7 +118,7 @@ class RecurrentSupernet(nn.Module):
     def _node_values(
         self, code: Tensor, probe: Probe | None, mask: Tensor | None, shape: tuple[int, int, int]
     ) -> CodedNodes | MixedNodes:
-        if self.mixture:
+        if self.mixture and not _is_binary(code):
             return MixedNodes(self.cell, self.activations, self.space, code=code, mask=mask)
         return CodedNodes(
             self.cell,
@@ -130,3 +129,7 @@ class RecurrentSupernet(nn.Module):
             mask=mask,
             shape=shape,
         )
+
+
+def _is_binary(code: Tensor) -> bool:
+    return bool(((code == 0) | (code == 1)).all())

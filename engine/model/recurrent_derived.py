@@ -36,40 +36,29 @@ class RecurrentCell(nn.Module):
         (c, u) = s_i W_j                  f@i = s_i + sigmoid(c) (f(u) - s_i)
         s_j = mean of what node j keeps   new h = mean of all s_j, j >= 1
 
-    A node that keeps nothing is zero and is not normalised, which would only
-    multiply its gradient by the inverse of a vanishing deviation. The paper
-    writes a sum; the mean keeps every state within the range of the
-    activations however many are kept, and equals the sum where one is kept, as
-    in DARTS. With ``normalised`` states the two agree.
+    A node that keeps nothing is zero. The paper writes a sum; the mean keeps
+    every state within the range of the activations however many are kept, so
+    that no normalisation is needed, and equals the sum where one is kept, as
+    in DARTS.
 
     Args:
         nodes: Which nodes have a linear map.
         count: Number N of nodes.
         inputs: Size E of the input.
         hidden: Size H of the state.
-        normalised: Whether each state is normalised by the statistics of the
-            batch, as in the search; a batch then needs two streams at least.
     """
 
-    def __init__(
-        self, nodes: Sequence[int], *, count: int, inputs: int, hidden: int, normalised: bool
-    ) -> None:
+    def __init__(self, nodes: Sequence[int], *, count: int, inputs: int, hidden: int) -> None:
         super().__init__()
         self.count = count
         self.inputs = inputs
-        self.normalised = normalised
         self.first = nn.Linear(inputs + hidden, 2 * hidden, bias=False)
         self.nodes = nn.ModuleDict(
             {str(node): nn.Linear(hidden, 2 * hidden, bias=False) for node in nodes}
         )
 
     def unroll(
-        self,
-        inputs: Tensor,
-        state: Tensor,
-        mask: Tensor | None,
-        value: NodeValue,
-        live: Sequence[bool],
+        self, inputs: Tensor, state: Tensor, mask: Tensor | None, value: NodeValue
     ) -> Tensor:
         """The states [T, B, H] after each of the inputs [T, B, E].
 
@@ -78,17 +67,15 @@ class RecurrentCell(nn.Module):
             state: The state [B, H] before the first step.
             mask: Dropout mask [B, H] of every state that a linear map reads.
             value: The rule by which a node's value is found.
-            live: Which nodes may differ from zero.
         """
         of_inputs, of_state = self.first.weight.split([self.inputs, state.shape[-1]], dim=1)
         outputs = []
         for time, projected in enumerate(functional.linear(inputs, of_inputs)):
             read = functional.linear(masked(state, mask), of_state)
             gate, candidate = (projected + read).chunk(2, dim=-1)
-            states = [self._normalise(torch.lerp(state, candidate.tanh(), gate.sigmoid()))]
+            states = [torch.lerp(state, candidate.tanh(), gate.sigmoid())]
             for node in range(self.count):
-                found = value(node, time, states)
-                states.append(self._normalise(found) if live[node] else found)
+                states.append(value(node, time, states))
             state = torch.stack(states[1:]).mean(dim=0)
             outputs.append(state)
         return torch.stack(outputs)
@@ -119,25 +106,6 @@ class RecurrentCell(nn.Module):
             kept = torch.lerp(states[source], activations[name](candidate), gate)
             total = kept if total is None else total + kept
         return cast(Tensor, total) / len(genes)
-
-    def _normalise(self, state: Tensor) -> Tensor:
-        if not self.normalised:
-            return state
-        return functional.batch_norm(state, None, None, training=True)
-
-
-def without_dead(nodes: Sequence[Genes]) -> list[Genes]:
-    """The same nodes, those empty that read nothing but empty ones.
-
-    What they would give is one constant for the whole batch, of which the
-    normalisation leaves zero.
-    """
-    live = [True]
-    kept: list[Genes] = []
-    for genes in nodes:
-        live.append(any(live[source] for _, source in genes))
-        kept.append(genes if live[-1] else ())
-    return kept
 
 
 class TokenEnds(nn.Module):
@@ -211,7 +179,6 @@ class RecurrentNetwork(nn.Module):
         embedding: Size E of a token's vector.
         hidden: Size H of the state; equal to E, embedding and decoder are one.
         dropouts: What is dropped while training.
-        normalised: Whether states are normalised as in the search.
         generator: Source of all initial values; None is torch's own.
     """
 
@@ -224,7 +191,6 @@ class RecurrentNetwork(nn.Module):
         embedding: int,
         hidden: int,
         dropouts: Dropouts | None = None,
-        normalised: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -240,7 +206,6 @@ class RecurrentNetwork(nn.Module):
             count=len(nodes),
             inputs=embedding,
             hidden=hidden,
-            normalised=normalised,
         )
         initialise_recurrent(self, generator)
 
@@ -255,12 +220,10 @@ class RecurrentNetwork(nn.Module):
         return self.ends.bias.new_zeros(streams, self.hidden)
 
     def _unroll(self, inputs: Tensor, state: Tensor, mask: Tensor | None) -> Tensor:
-        genes = without_dead(self.genes) if self.cell.normalised else self.genes
-
         def value(node: int, _: int, states: Sequence[Tensor]) -> Tensor:
-            return self.cell.mean_of(node, genes[node], states, mask, self.activations)
+            return self.cell.mean_of(node, self.genes[node], states, mask, self.activations)
 
-        return self.cell.unroll(inputs, state, mask, value, [bool(kept) for kept in genes])
+        return self.cell.unroll(inputs, state, mask, value)
 
 
 class LanguageModel(nn.Module):
@@ -300,8 +263,6 @@ class DerivedRecurrentNetwork(RecurrentNetwork):
 
     Args:
         genotype: The cell.
-        normalised: False to train it from scratch, True to measure it with
-            weights inherited from a supernet.
 
     The other arguments are those of :class:`RecurrentNetwork`.
     """
@@ -314,7 +275,6 @@ class DerivedRecurrentNetwork(RecurrentNetwork):
         embedding: int,
         hidden: int,
         dropouts: Dropouts | None = None,
-        normalised: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(
@@ -324,6 +284,5 @@ class DerivedRecurrentNetwork(RecurrentNetwork):
             embedding=embedding,
             hidden=hidden,
             dropouts=dropouts,
-            normalised=normalised,
             generator=generator,
         )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from engine.domain.space import NONE, SearchSpace
 from engine.model.probe import Probe
-from engine.model.recurrent_derived import RecurrentCell, without_dead
+from engine.model.recurrent_derived import RecurrentCell
 
 KIND = "recurrent"
 
@@ -17,15 +17,20 @@ KIND = "recurrent"
 class CodedNodes:
     """Each node is the mean of what a binary code draws, over one window of text.
 
-    With n operations drawn and the gradient delta of the node at a time step,
-    the code's gradient is, n taken as a constant::
+    With n operations drawn, value v and the gradient delta of the node at a
+    time step, the code's gradient is, drawn or not::
 
-        d / d b_k = sum over time of <delta, o_k(s_i)> / n     drawn or not
+        d / d b_k = sum over time of <delta, o_k(s_i) - v> / n      n > 1
+        d / d b_k = sum over time of <delta, o_k(s_i)>              n <= 1
 
-    A state is normalised by the batch, which takes out its scale and with it
-    the derivative of 1 / n. What was not drawn passes no gradient on, so that
-    its values are computed in the backward pass only; there all time steps are
-    at hand, and each edge is one matrix product.
+    The first line is the derivative of a mean. With one operation it would be
+    zero, and ``none``, which leaves the mean as it is, as good as any other;
+    but without its only operation the node is not the mean but zero, which is
+    what the second line says.
+
+    What was not drawn passes no gradient on, so that its values are computed
+    in the backward pass only; there all time steps are at hand, and each edge
+    is one matrix product.
 
     Args:
         cell: The weights.
@@ -54,18 +59,15 @@ class CodedNodes:
         self._probe = probe
         self._mask = mask
         self._drawn = (code.detach() > 0.5).tolist()
-        self._genes = without_dead(
+        self._genes = [
             [
-                [
-                    (name, space.edges[edge].source)
-                    for edge in edges
-                    for k, name in enumerate(space.operations)
-                    if self._drawn[edge][k] and name != NONE
-                ]
-                for edges in space.edges_of
+                (name, space.edges[edge].source)
+                for edge in edges
+                for k, name in enumerate(space.operations)
+                if self._drawn[edge][k] and name != NONE
             ]
-        )
-        self.live = [bool(genes) for genes in self._genes]
+            for edges in space.edges_of
+        ]
         self._trace: list[list[Tensor]] = []
         self._offsets = self._make_offsets(code, shape) if code.requires_grad else None
 
@@ -91,15 +93,19 @@ class CodedNodes:
 
     def _gradient_of(self, node: int) -> Callable[[Tensor], Tensor]:
         def gradient(delta: Tensor) -> Tensor:
-            edges = self._space.edges_of[node]
-            result = delta.new_zeros(len(edges), len(self._space.operations))
-            scaled = delta / max(1, len(self._genes[node]))
+            edges, all_streams = self._space.edges_of[node], delta.shape[1]
+            products = delta.new_zeros(len(edges), len(self._space.operations))
+            weights = torch.zeros_like(products)
             for row, edge in enumerate(edges):
-                for columns, streams, weight in self._asked(edge, delta.shape[1]):
-                    part = weight * scaled[:, :streams]
-                    values = self._inner_products(node, edge, columns, part)
-                    result[row, columns] = torch.stack(values)
-            return result
+                for columns, streams, weight in self._asked(edge, all_streams):
+                    found = self._inner_products(node, edge, columns, delta[:, :streams])
+                    products[row, columns] = torch.stack(found) * (all_streams / streams)
+                    weights[row, columns] = weight
+            count = len(self._genes[node])
+            if count > 1:
+                drawn = products.new_tensor(self._drawn[edges.start : edges.stop])
+                products = products - (products * drawn).sum() / count
+            return weights * products / max(1, count)
 
         return gradient
 
@@ -113,8 +119,7 @@ class CodedNodes:
         if probe is not None:
             rest = [k for k in columns if k not in drawn and probe.includes(KIND, edge, k)]
             if rest:
-                part = probe.images(streams)
-                yield rest, part, probe.weight * streams / part
+                yield rest, probe.images(streams), probe.weight
 
     def _inner_products(
         self, node: int, edge: int, columns: list[int], delta: Float[Tensor, "T b H"]
@@ -148,13 +153,18 @@ class _CodeGradient(torch.autograd.Function):
 
 
 class MixedNodes:
-    """Each node is the sum of all operations, weighted by the code (DARTS, Eq. 2).
+    """Each node is a weighted mean of all operations (DARTS, Eq. 2).
+
+    The weights of ``none`` count in the sum of weights, which is divided by:
+    the number of edges where each edge's weights sum to 1. DARTS writes the
+    sum and normalises each state instead.
 
     Args:
         cell: The weights.
         activations: The functions by name.
         space: The search space.
-        code: Any weights; they take their gradient by plain autograd.
+        code: Weights, not all 0 at a node; they take their gradient by plain
+            autograd, their sum taken as a constant.
         mask: Dropout mask of the states.
     """
 
@@ -172,18 +182,15 @@ class MixedNodes:
         self._functions = [
             (k, activations[name]) for k, name in enumerate(space.operations) if name != NONE
         ]
-        self.live = [True] * space.nodes
-        weights = code[:, :, None, None]
-        self._weights = [weights[edges.start : edges.stop] for edges in space.edges_of]
+        parts = [code[edges.start : edges.stop] for edges in space.edges_of]
+        self._weights = [(part / part.detach().sum())[:, :, None, None] for part in parts]
 
     def __call__(self, node: int, _: int, states: Sequence[Tensor]) -> Float[Tensor, "B H"]:
-        """The value of a node: sum_ik w_ik (s_i + sigmoid(c) (f_k(u) - s_i))."""
+        """sum_ik w_ik (s_i + sigmoid(c) (f_k(u) - s_i)) / sum_ik w_ik."""
         sources = torch.stack(list(states))
         gates, candidates = self._cell.project(node, sources, self._mask)
-        weights = self._weights[node]
         total = torch.zeros_like(sources[0])
         for k, function in self._functions:
-            total = total + (weights[:, k] * torch.lerp(sources, function(candidates), gates)).sum(
-                0
-            )
+            values = torch.lerp(sources, function(candidates), gates)
+            total = total + (self._weights[node][:, k] * values).sum(dim=0)
         return total

@@ -66,9 +66,7 @@ class LanguageModelling:
 
     Args:
         data: The three texts.
-        batch_size: Streams B of training; those of validation and test too,
-            as far as these texts are long enough, since states are normalised
-            by the statistics of the batch.
+        batch_size: Streams B of training.
         bptt: Tokens T of a window.
         hidden: Size H of the state.
         temporal_regularisation: Factor beta of the mean squared change of the
@@ -76,7 +74,9 @@ class LanguageModelling:
         seed: Of the start of each pass and of dropout.
         halved: Whether the update is alternating.
         device: Where texts and windows live.
-        evaluation_streams: Streams of validation and test; 0 means B.
+        evaluation_streams: Streams of validation and test, as far as these
+            texts are long enough; 0 means B. Fewer streams are slower, and
+            better, since fewer tokens have no text before them.
 
     Raises:
         DataError: A text is too short for one window.

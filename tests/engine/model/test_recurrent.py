@@ -61,7 +61,7 @@ def a_window(seed: int | None = None, streams: int = STREAMS) -> Text:
     return Text(tokens, torch.randn(streams, HIDDEN, dtype=torch.float64).tanh(), random)
 
 
-def naive(net: RecurrentSupernet, text: Text, code, *, mean: bool = True):
+def naive(net: RecurrentSupernet, text: Text, code):
     """Logits by formula: every operation at every step, times the code; no dropout."""
     functions = {
         "tanh": torch.tanh,
@@ -69,32 +69,21 @@ def naive(net: RecurrentSupernet, text: Text, code, *, mean: bool = True):
         "sigmoid": torch.sigmoid,
         "identity": lambda u: u,
     }
-
-    def normalised(s):
-        return (s - s.mean(0)) / (s.var(0, unbiased=False) + 1e-5).sqrt()
-
     h, logits = text.state, []
     for tokens in text.tokens:
         x = net.ends.embedding.weight[tokens]
         c, u = (torch.cat([x, h], 1) @ net.cell.first.weight.T).chunk(2, 1)
-        states = [normalised(h + c.sigmoid() * (u.tanh() - h))]
-        live = [True]
+        states = [h + c.sigmoid() * (u.tanh() - h)]
         for j in range(net.space.nodes):
-            items = []
+            total, count = 0.0, 0.0
             for e in net.space.edges_of[j]:
-                source = net.space.edges[e].source
-                s = states[source]
+                s = states[net.space.edges[e].source]
                 c, u = (s @ net.cell.nodes[str(j)].weight.T).chunk(2, 1)
                 for k, name in enumerate(net.space.operations):
                     if name != "none":
-                        value = s + c.sigmoid() * (functions[name](u) - s)
-                        items.append((source, code[e, k], value))
-            live.append(any(live[source] and float(b.detach()) for source, b, _ in items))
-            if live[-1]:
-                drawn = sum(float(b.detach()) for _, b, _ in items) if mean else 1.0
-                states.append(normalised(sum(b * value for _, b, value in items) / drawn))
-            else:
-                states.append(sum((b - b.detach()) * value.detach() for _, b, value in items))
+                        total = total + code[e, k] * (s + c.sigmoid() * (functions[name](u) - s))
+                        count = count + code[e, k]
+            states.append(total / count if count > 1 else total)
         h = sum(states[1:]) / net.space.nodes
         decoder = net.ends.embedding if net.ends.decoder is None else net.ends.decoder
         logits.append(h @ decoder.weight.T + net.ends.bias)
@@ -147,13 +136,6 @@ def test_exact_moves_alpha_as_running_everything_does(scope):
     assert found["alphas.recurrent"].abs().max() > 1e-8
 
 
-def test_a_mean_and_a_sum_of_what_was_drawn_agree_where_states_are_normalised():
-    """Up to the small constant in the normalisation: the choice matters when retraining only."""
-    net, codes, text = build(), a_code(share=0.6), a_window()
-    mean, total = (naive(net, text, codes["recurrent"], mean=m)[0] for m in (True, False))
-    torch.testing.assert_close(mean, total, atol=5e-3, rtol=0)
-
-
 def test_sampled_gives_the_exact_gradient_to_what_was_drawn_and_none_to_the_rest():
     net, codes, text = build(), a_code(), a_window()
     found = gradients(net, net(text, codes).logits, codes)
@@ -196,36 +178,69 @@ def test_what_no_code_draws_is_not_run_and_gets_no_gradient():
     assert net.cell.nodes["2"].weight.grad is None
 
 
-@pytest.mark.parametrize("reader_of_nothing", [False, True])
-def test_a_node_without_a_value_is_zero_and_multiplies_no_gradient(reader_of_nothing):
-    """Normalising zeros would multiply it by 1 / sqrt(1e-5) = 316 at each such node."""
-    net, codes, text = build(), a_code(share=0.6), a_window()
-    with torch.no_grad():
-        codes["recurrent"][SPACE.edges_of[1]] = 0.0
-        if reader_of_nothing:
-            codes["recurrent"][SPACE.edges_of[2]] = 0.0
-            codes["recurrent"][SPACE.edges_of[2][-1], SPACE.operations.index("sigmoid")] = 1.0
+def test_only_its_single_operation_and_none_tell_a_node_from_nothing():
+    """One drawn: the code sees the values themselves; several: how they differ from the mean."""
+    net, text = build(), a_window()
+    code = torch.zeros(len(SPACE.edges), len(SPACE.operations), dtype=torch.float64)
+    code[:, SPACE.operations.index("tanh")] = 1.0
+    codes = {"recurrent": code.requires_grad_()}
     found = gradients(net, net(text, codes, Probe.exact()).logits, codes)["code.recurrent"]
-    assert 0 < found[SPACE.edges_of[1]].abs().max() < 1
+    single, several = (SPACE.edges_of[node] for node in (0, 2))
+    assert found[single][code[single] == 1].abs().min() > 1e-8
+    assert found[several][code[several] == 1].sum().abs() < 1e-12
+    assert (found[:, SPACE.none_index] == 0).all()
 
 
-def test_a_mixture_is_the_weighted_sum_with_plain_gradients():
+@pytest.mark.parametrize("over", ["edge", "node"])
+def test_a_mixture_is_the_weighted_mean_with_plain_gradients(over):
     net, text = build(mixture=True), a_window()
     weights = torch.rand(len(SPACE.edges), len(SPACE.operations), dtype=torch.float64)
+    weights = weights / weights.sum(1, keepdim=True)
+    if over == "node":
+        for edges in SPACE.edges_of:
+            weights[edges] = weights[edges] / len(edges)
     codes = {"recurrent": weights.requires_grad_()}
-    answer, (logits, _) = net(text, codes), naive(net, text, weights, mean=False)
-    torch.testing.assert_close(answer.logits, logits)
-    assert_same(gradients(net, answer.logits, codes), gradients(net, logits, codes))
+    factors = torch.ones(len(SPACE.edges), 1, dtype=torch.float64)
+    for edges in SPACE.edges_of:
+        factors[edges] = 1.0 if over == "node" else 1 / len(edges)
+    functions = [torch.tanh, torch.relu, torch.sigmoid, lambda u: u]
+    h = text.state
+    for tokens in text.tokens:
+        x = torch.cat([net.ends.embedding.weight[tokens], h], 1)
+        c, u = (x @ net.cell.first.weight.T).chunk(2, 1)
+        states = [h + c.sigmoid() * (u.tanh() - h)]
+        for j, edges in enumerate(SPACE.edges_of):
+            node = 0.0
+            for e in edges:
+                s = states[SPACE.edges[e].source]
+                c, u = (s @ net.cell.nodes[str(j)].weight.T).chunk(2, 1)
+                for k, function in enumerate(functions):
+                    value = s + c.sigmoid() * (function(u) - s)
+                    node = node + factors[e] * weights[e, k + 1] * value
+            states.append(node)
+        h = sum(states[1:]) / SPACE.nodes
+    answer = net(text, codes)
+    torch.testing.assert_close(answer.state, h)
+    expected = torch.autograd.grad(h.square().sum(), weights)[0]
+    found = torch.autograd.grad(answer.state.square().sum(), weights)[0]
+    torch.testing.assert_close(found, expected)
 
 
-def child_of(net: RecurrentSupernet, code: torch.Tensor, *, normalised: bool = True):
+def test_a_mixture_measures_its_child_as_what_it_will_be_when_retrained():
+    net, codes, text = build(mixture=True), a_code(), a_window()
+    assert torch.equal(net(text, codes).logits, build()(text, codes).logits) is False
+    plain = build()
+    plain.load_state_dict(net.state_dict())
+    assert torch.equal(net(text, codes).logits, plain(text, codes).logits)
+
+
+def child_of(net: RecurrentSupernet, code: torch.Tensor):
     masks = {"recurrent": tuple(map(mask_of, code.tolist()))}
     return DerivedRecurrentNetwork(
         from_masks(net.space, masks),
         vocabulary=VOCABULARY,
         embedding=net.ends.embedding.weight.shape[1],
         hidden=HIDDEN,
-        normalised=normalised,
     ).double()
 
 
@@ -243,9 +258,9 @@ def test_the_child_answers_as_the_supernet_under_its_code(share, nodes, embeddin
     torch.testing.assert_close(state, child(from_zero).state)
 
 
-def test_a_child_without_normalisation_answers_for_one_stream_as_within_a_batch():
+def test_a_child_answers_for_one_stream_as_within_a_batch():
     net, codes, text = build(), a_code(), a_window()
-    child = child_of(net, codes["recurrent"], normalised=False)
+    child = child_of(net, codes["recurrent"])
     alone = Text(text.tokens[:, :1], text.state[:1])
     torch.testing.assert_close(child(alone).logits, child(text).logits[:, :1])
 
@@ -254,7 +269,7 @@ def test_a_mean_keeps_the_state_of_a_child_bounded_however_many_operations_it_ke
     space = SPACES["rnn"]
     code = torch.zeros(len(space.edges), len(space.operations))
     code[:, [space.operations.index(name) for name in ("tanh", "sigmoid")]] = 1.0
-    child = child_of(build(space), code, normalised=False)
+    child = child_of(build(space), code)
     state = LanguageModel(child)(torch.randint(VOCABULARY, (200, 2)))[1]
     assert state.abs().max() <= 1.0
 
@@ -285,21 +300,25 @@ def test_dropout_comes_from_the_window_s_generator_and_only_in_training():
     assert torch.equal(logits(1), logits(None))
 
 
-def test_exact_sees_the_same_masks_as_running_everything():
-    """A mixture with the binary code as weights is that, apart from the scale of a node."""
-    net, codes = build(dropouts=SOME), a_code(share=0.5)
-    mixed = build(dropouts=SOME, mixture=True)
-    mixed.load_state_dict(net.state_dict())
-    text = a_window()
+def test_exact_sees_the_masks_that_plain_autograd_sees():
+    """A mixture with almost binary weights has the constant-n gradient by autograd."""
+    net, text, codes = build(dropouts=SOME, mixture=True), a_window(), a_code(share=0.5)
+    code = codes["recurrent"].detach()
+    code[:, 0], code[:, 1] = 0.0, 1.0
+    almost = {"recurrent": (code + 1e-10).requires_grad_()}
 
-    def drawn(network):
+    def gradient(of):
         random = torch.Generator().manual_seed(3)
-        return network(Text(text.tokens, text.state, random), codes, Probe.exact()).logits
+        answer = net(Text(text.tokens, text.state, random), of, Probe.exact())
+        return gradients(net, answer.logits, of)["code.recurrent"]
 
-    torch.testing.assert_close(drawn(net), drawn(mixed), atol=5e-3, rtol=0)
-    found = gradients(net, drawn(net), codes)["code.recurrent"]
-    expected = gradients(mixed, drawn(mixed), codes)["code.recurrent"]
-    torch.testing.assert_close(found, expected, atol=2e-3, rtol=2e-2)
+    found, expected = gradient(codes), gradient(almost)
+    for edges in SPACE.edges_of:
+        here, count = expected[edges], code[edges].sum()
+        mean = (here * code[edges]).sum() / count if count > 1 else 0.0
+        expected[edges] = here - mean
+    expected[:, SPACE.none_index] = 0.0
+    torch.testing.assert_close(found, expected, atol=1e-7, rtol=1e-5)
 
 
 def test_embedding_and_decoder_are_one_where_their_sizes_agree():
