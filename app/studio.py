@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from engine.data.inspection import absolute_path, inspect_data, is_path
+from engine.data.shapes import network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
 from engine.data.table import DATA_SOURCES
 from engine.domain.catalog import Catalog
 from engine.domain.config import SearchConfig, make_config
-from engine.domain.cost import Cost, NetworkShape, network_cost
+from engine.domain.cost import Cost, network_cost
 from engine.domain.derivation import derive
 from engine.domain.errors import DeviceMissing, InvalidConfig, NotFound, WrongState
 from engine.domain.genotype import Genotype, from_masks
@@ -432,15 +433,7 @@ def shape_of(config: RunConfig, data: Summary) -> Shape:
     """The network of a run, applied to its data."""
     if not isinstance(data, DataSummary):
         return LanguageShape(data.vocabulary, config.embedding_size, config.hidden_size)
-    return NetworkShape(
-        channels=config.channels,
-        cells=config.cells,
-        in_channels=data.in_channels,
-        classes=data.classes,
-        height=data.height,
-        width=data.width,
-        stem_stride=config.stem_stride,
-    )
+    return network_shape(config, data)
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from engine.conversion.child import Child, Port
 from engine.conversion.statistics import fix_statistics
-from engine.domain.cost import NetworkShape
+from engine.data.shapes import network_shape
 from engine.domain.errors import CheckpointError, DataError, InvalidConfig, InvalidGenotype
 from engine.domain.genotype import Genotype, check_space
 from engine.export.module import render_module
@@ -16,6 +16,10 @@ from engine.model.derived import DerivedNetwork, load_weights
 from engine.operations.blocks import NormStyle
 from engine.search.loop import SearchLoop
 from engine.tasks.image_classification import ImageClassification
+from engine.tasks.semantic_segmentation import SemanticSegmentation
+from engine.tasks.task import Task
+
+ImageTask = ImageClassification | SemanticSegmentation
 
 FIXED = NormStyle(affine=False, running=True)
 """Normalisations as in the search, but with statistics that stay."""
@@ -110,19 +114,13 @@ def _shared_facts(loop: SearchLoop, genotype: Genotype) -> dict[str, Any]:
 
 
 def _classifier(loop: SearchLoop, genotype: Genotype) -> Child:
-    """A network from images to class scores."""
+    """A network from images to scores of their classes, or of those of their pixels."""
     task = loop.task
-    if not isinstance(task, ImageClassification):
+    if not isinstance(task, ImageTask):
         raise TypeError(f"{type(task).__name__} serves no images with classes")
     summary = task.summary
-    sizes: dict[str, Any] = {
-        "in_channels": summary.in_channels,
-        "classes": summary.classes,
-        "channels": loop.config.channels,
-        "cells": loop.config.cells,
-        "stem_stride": loop.config.stem_stride,
-    }
-    network = DerivedNetwork(genotype, **sizes, style=FIXED)
+    shape = network_shape(loop.config, summary)
+    network = DerivedNetwork(genotype, **shape.arguments, style=FIXED)
     load_weights(network, loop.supernet.state_dict())
     network.to(task.device)
     batches = fix_statistics(network, _training_images(task))
@@ -135,9 +133,7 @@ def _classifier(loop: SearchLoop, genotype: Genotype) -> Child:
         outputs=(Port("scores"),),
         example=(images[:EXAMPLES].cpu(),),
         genotype=genotype,
-        source=render_module(
-            genotype, NetworkShape(**sizes, height=summary.height, width=summary.width)
-        ).decode(),
+        source=render_module(genotype, shape).decode(),
         build=f"build(style=NormStyle(affine={FIXED.affine}, running={FIXED.running}))",
         facts={
             "figures": figures,
@@ -155,13 +151,13 @@ def _classifier(loop: SearchLoop, genotype: Genotype) -> Child:
     )
 
 
-def _training_images(task: ImageClassification) -> Iterator[Tensor]:
+def _training_images(task: ImageTask) -> Iterator[Tensor]:
     """The first batches of the search, as it saw them."""
     for index in range(min(STATISTICS_BATCHES, task.steps_per_epoch)):
         yield task.weight_batch(0, index)[0]
 
 
-def _measured(network: Callable[[Any], Any], task: ImageClassification) -> dict[str, Any]:
+def _measured(network: Callable[[Any], Any], task: Task) -> dict[str, Any]:
     """Figures of the network as it is taken home, on validation data."""
     total = None
     with torch.no_grad():
@@ -175,5 +171,6 @@ def _measured(network: Callable[[Any], Any], task: ImageClassification) -> dict[
 
 BUILDERS: dict[str, Callable[[SearchLoop, Genotype], Child]] = {
     "image_classification": _classifier,
+    "semantic_segmentation": _classifier,
 }
 """By task, how its network is made."""

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.data.shapes import network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
 from engine.domain.config import AnyConfig, SearchConfig, TrainingConfig
 from engine.domain.derivation import derive
@@ -63,22 +64,9 @@ def assemble(
     """
     random = torch.Generator().manual_seed(0)
     if isinstance(summary, DataSummary):
-        if summary.kind != "images":
-            raise InvalidConfig(
-                asked=f"the latency of a network for {summary.kind}",
-                found="that it is measured for classes of images and for text only",
-                allowed="a run on labelled images or on text",
-                advice="export the network and measure it where it shall run",
-            )
         size = (batch, summary.in_channels, summary.height, summary.width)
-        network: nn.Module = DerivedNetwork(
-            genotype,
-            in_channels=summary.in_channels,
-            classes=summary.classes,
-            channels=config.channels,
-            cells=config.cells,
-            stem_stride=config.stem_stride,
-        )
+        shape = network_shape(config, summary)
+        network: nn.Module = DerivedNetwork(genotype, **shape.arguments)
         return network.to(device), torch.randn(size, generator=random).to(device)
     network = DerivedRecurrentNetwork(
         genotype,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from engine.data.shapes import network_shape
 from engine.domain.config import SearchConfig
 from engine.domain.errors import InvalidConfig
 from engine.domain.space import SearchSpace
@@ -12,6 +13,7 @@ from engine.model.supernet import Supernet
 from engine.tasks.image_classification import ImageClassification
 from engine.tasks.language_modelling import LanguageModelling
 from engine.tasks.randomness import generator
+from engine.tasks.semantic_segmentation import SemanticSegmentation
 
 
 def supernet_for(
@@ -29,14 +31,11 @@ def supernet_for(
         InvalidConfig: The space is not one for this task.
     """
     random = generator(config.seed, "weights", *((attempt,) if attempt else ()))
-    if isinstance(task, ImageClassification) and space.skeleton != "recurrent":
+    on_images = isinstance(task, ImageClassification | SemanticSegmentation)
+    if on_images and space.skeleton != "recurrent":
         return Supernet(
             space,
-            in_channels=task.in_channels,
-            classes=task.classes,
-            channels=config.channels,
-            cells=config.cells,
-            stem_stride=config.stem_stride,
+            **network_shape(config, task.summary).arguments,
             generator=random,
             alpha_mean=initial_alpha(config),
             mixture=config.method == "darts",

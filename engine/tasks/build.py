@@ -5,12 +5,14 @@ from typing import Any
 import torch
 
 from engine.data.images import ImageData
+from engine.data.scenes import SceneData
 from engine.data.text import TextData
 from engine.domain.errors import InvalidConfig
 from engine.domain.run_config import RunConfig
 from engine.tasks.augmentation import Augmentation
 from engine.tasks.image_classification import ImageClassification
 from engine.tasks.language_modelling import LanguageModelling
+from engine.tasks.semantic_segmentation import SceneAugmentation, SemanticSegmentation
 from engine.tasks.table import TASKS
 from engine.tasks.task import Task
 
@@ -43,6 +45,17 @@ def build_task(
             seed=config.seed,
             halved=halved,
             device=device,
+            label_smoothing=label_smoothing,
+        )
+    if isinstance(data, SceneData):
+        return SemanticSegmentation(
+            data,
+            batch_size=config.batch_size,
+            augmentation=SceneAugmentation(config.crop_padding, config.flip),
+            seed=config.seed,
+            halved=halved,
+            device=device,
+            balanced=config.class_weights == "balanced",
             label_smoothing=label_smoothing,
         )
     if isinstance(data, TextData):

@@ -11,6 +11,11 @@ TASKS: dict[str, Card] = {
             "One label for each image.",
         ),
         Card(
+            "semantic_segmentation",
+            "Semantic segmentation",
+            "A class for each pixel of an image.",
+        ),
+        Card(
             "language_modelling",
             "Language modelling",
             "The next token of a text, with a recurrent cell.",
