@@ -26,6 +26,7 @@ from app.terminal import print_rows, run_line, run_rows, say, search_progress
 from app.wiring import SystemClock, open_artifacts, open_launcher, open_store, open_studio
 from engine.domain.config import SearchConfig, make_config
 from engine.domain.errors import InvalidConfig, StudioError
+from engine.domain.metrics import main_figure
 from engine.domain.presets import PRESETS, preset
 from engine.domain.run import Run, RunState
 from engine.export import EXPORTERS
@@ -372,18 +373,18 @@ def snapshots(
     as_json: Json = False,
 ) -> None:
     """What was recorded: probabilities, codes and figures by step (JSON has all)."""
-    found = _studio().snapshots(run_id, after=after, limit=limit, epochs_only=epochs)
+    studio = _studio()
+    found = studio.snapshots(run_id, after=after, limit=limit, epochs_only=epochs)
     if as_json:
         _print_json(found)
         return
+    main = main_figure(studio.run(run_id).config.task)
+    shown = ("train_loss", f"train_{main.name}", f"child_{main.name}", "gap", "entropy")
     rows = [
-        (s.step, s.epoch, f"{s.temperature:.3g}", *(_figure(s.metrics, n) for n in SHOWN_METRICS))
+        (s.step, s.epoch, f"{s.temperature:.3g}", *(_figure(s.metrics, n) for n in shown))
         for s in found
     ]
-    print_rows(("Step", "Epoch", "Temperature", *SHOWN_METRICS), rows)
-
-
-SHOWN_METRICS = ("train_loss", "train_accuracy", "child_accuracy", "gap", "entropy")
+    print_rows(("Step", "Epoch", "Temperature", *shown), rows)
 
 
 @app.command()

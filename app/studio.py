@@ -98,7 +98,7 @@ class Studio:
         catalog = self.store.catalog()
         if catalog is not None:
             catalog.task(config.task)
-            catalog.space(config.space)
+            catalog.space(config.space).check_task(config.task)
         self._check_device(config.device)
         self.inspect(config)
         return self.store.create(

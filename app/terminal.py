@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunState
 
 Show = Callable[[Run], None]
@@ -22,10 +23,11 @@ def say(text: str) -> None:
 def run_line(run: Run) -> str:
     """One run in one line."""
     parts = [f"Run {run.id} {run.name!r} is {state_text(run)}"]
+    main = main_figure(run.config.task)
     if run.progress.score is not None:
-        parts.append(f"child {run.progress.score:.1f} %")
+        parts.append(f"child {main.label} {main.text(run.progress.score)}")
     if run.progress.gap is not None:
-        parts.append(f"gap {run.progress.gap:+.1f} points")
+        parts.append(f"gap {main.gap_text(run.progress.gap)}")
     return ", ".join(parts)
 
 
@@ -42,15 +44,15 @@ def state_text(run: Run) -> str:
 
 def run_rows(runs: Sequence[Run]) -> tuple[Sequence[str], list[Sequence[Any]]]:
     """Head and rows of a table of runs."""
-    head = ("Run", "Name", "State", "Epoch", "Child %", "Gap", "Time", "Data")
+    head = ("Run", "Name", "State", "Epoch", "Child", "Gap", "Time", "Data")
     rows: list[Sequence[Any]] = [
         (
             run.id,
             run.name,
             state_text(run),
             f"{run.progress.epoch}/{run.config.epochs}",
-            "" if run.progress.score is None else f"{run.progress.score:.1f}",
-            "" if run.progress.gap is None else f"{run.progress.gap:+.1f}",
+            main_figure(run.config.task).text(run.progress.score),
+            main_figure(run.config.task).gap_text(run.progress.gap),
             str(timedelta(seconds=round(run.progress.seconds))),
             run.config.data,
         )

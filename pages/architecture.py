@@ -21,6 +21,7 @@ from engine.domain.cost import Cost
 from engine.domain.derivation import DerivationRule
 from engine.domain.errors import NotFound
 from engine.domain.genotype import Genotype, to_darts
+from engine.domain.metrics import main_figure
 from engine.domain.run import Run
 from engine.domain.snapshot import Snapshot
 from pages.derivation_bench import (
@@ -157,7 +158,7 @@ def _figures(studio: Studio, run: Run, found: Bench, tables: TruthTables) -> Non
     genotype = found.genotype
     snapshot = studio.snapshot(run.id, genotype.lineage["step"]) if found.measured else None
     values = {
-        **architecture_figures(genotype, found.cost, snapshot),
+        **architecture_figures(genotype, found.cost, snapshot, run.config.task),
         **bench_figures(found),
         **published_figures(tables, genotype),
     }
@@ -173,15 +174,16 @@ def _figures(studio: Studio, run: Run, found: Bench, tables: TruthTables) -> Non
 
 
 def architecture_figures(
-    genotype: Genotype, cost: Cost | None, measured: Snapshot | None
+    genotype: Genotype, cost: Cost | None, measured: Snapshot | None, task: str
 ) -> dict[str, str]:
     """Key figures of a genotype; a dash where something was not measured at that step."""
     metrics = dict(measured.metrics) if measured else {}
+    main = main_figure(task)
     kept = sum(len(genes) for cell in genotype.cells.values() for genes in cell)
     return {
         "Operations kept": str(kept),
         "Parameters": figure(cost.parameters / 1e3 if cost else None, "{:,.1f} k"),
         "Multiply-adds": figure(cost.multiply_adds / 1e6 if cost else None, "{:,.2f} M"),
-        "Child accuracy": figure(metrics.get("child_accuracy"), unit=" %"),
-        "Gap": figure(metrics.get("gap"), "{:+.1f}", " pt"),
+        f"Child {main.label}": main.text(metrics.get(f"child_{main.name}")),
+        "Gap": main.gap_text(metrics.get("gap")).replace(" points", " pt"),
     }

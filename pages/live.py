@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.access import Feed
 from app.components.cell_player import cell_player, player_data
-from app.components.curves import CHARTS, TRUTH_CHARTS, curve_data, curves
+from app.components.curves import TRUTH_CHARTS, charts_of, curve_data, curves
 from app.components.table import Column, data_table
 from app.figures.heatmap import edge_heatmap, edge_heatmaps
 from app.studio import Studio
@@ -26,6 +26,7 @@ from app.widgets import (
     time_left,
 )
 from app.wire import frame_message, series_message, temperature_series
+from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunEvent, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
 from pages.runs import data_name
@@ -148,30 +149,37 @@ def key_figures(run: Run, latest: Snapshot | None, epoch: Snapshot | None) -> di
     """The figures of the latest snapshot, and of the latest epoch's end, as people read them."""
     now = dict(latest.metrics) if latest else {}
     measured = dict(epoch.metrics) if epoch else {}
+    main = main_figure(run.config.task)
     return {
         "Epoch": f"{run.progress.epoch} / {run.config.epochs}",
         "Step": f"{run.progress.step:,}",
-        "Child accuracy": figure(run.progress.score, unit=" %"),
-        "Supernet": figure(measured.get("supernet_accuracy"), unit=" %"),
-        "Gap": figure(run.progress.gap, "{:+.1f}", " pt"),
+        f"Child {main.label}": main.text(run.progress.score),
+        "Supernet": main.text(measured.get(f"supernet_{main.name}")),
+        "Gap": main.gap_text(run.progress.gap).replace(" points", " pt"),
         "Entropy": figure(now.get("entropy"), "{:.2f}"),
         "Temperature": figure(latest.temperature if latest else None, "{:.2f}"),
     }
 
 
-HELP = {
-    "Child accuracy": "Of the derived network with inherited weights, on validation images.",
-    "Supernet": "Accuracy with a fresh code for every batch, on the same images.",
-    "Gap": "Child error minus supernet error, in percentage points.",
-    "Entropy": "Of the probabilities: 1 is undecided, 0 is decided.",
-    "Temperature": "Softness of the gradient through a draw.",
-}
+def figure_help(task: str) -> dict[str, str]:
+    """What each key figure means, by its label."""
+    main = main_figure(task)
+    unit = ", in percentage points" if main.gap_unit else f", as a difference of {main.label}"
+    return {
+        f"Child {main.label}": f"Of the derived network with inherited weights, on validation "
+        f"{main.of}.",
+        "Supernet": f"The {main.label} with a fresh code for every batch, on the same {main.of}.",
+        "Gap": f"Child error minus supernet error{unit}.",
+        "Entropy": "Of the probabilities: 1 is undecided, 0 is decided.",
+        "Temperature": "Softness of the gradient through a draw.",
+    }
 
 
 def _metrics(run: Run, latest: Snapshot | None, epoch: Snapshot | None) -> None:
+    words = figure_help(run.config.task)
     with st.container(horizontal=True, gap="small"):
         for label, value in key_figures(run, latest, epoch).items():
-            st.metric(label, value, help=HELP.get(label), border=True)
+            st.metric(label, value, help=words.get(label), border=True)
 
 
 def _player(studio: Studio, run_id: int, feed: Feed) -> None:
@@ -248,7 +256,9 @@ def _curves(studio: Studio, run_id: int, feed: Feed, tables: TruthTables) -> Non
     run = studio.run(run_id)
     for problem in tables.problems():
         st.warning(plain(problem), icon=":material/table:")
-    charts = (*CHARTS, *TRUTH_CHARTS) if tables.fitting(studio.space(run)) else CHARTS
+    charts = charts_of(run.config.task)
+    if tables.fitting(studio.space(run)):
+        charts += TRUTH_CHARTS
     address = feed.address(run.id, run.uid, "series")
     series: Any = None if address else _whole_series(studio, run, tables)
     data = curve_data(run, address=address, series=series, charts=charts)

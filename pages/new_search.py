@@ -17,7 +17,7 @@ from engine.domain.run import Run
 OPEN_GROUPS = frozenset({"Task"})
 FIELDS_IN_A_ROW = 3
 GROUP_WORDS = {
-    "Task": "What is learnt, and from which images.",
+    "Task": "What is learnt, and from which data.",
     "Augmentation": "Random changes to training images.",
     "Network": "How large the searched network is.",
     "Estimator": "How operations are drawn and how the choice learns.",
@@ -87,9 +87,11 @@ def device_choices(devices: list[Device]) -> dict[str, str]:
 
 
 def _fields(studio: Studio, start: SearchConfig, preset_name: str) -> dict[str, Any]:
+    """Widgets for what means something for the chosen task; the rest stays as in the preset."""
     choices = choices_of(studio)
-    values: dict[str, Any] = {}
-    for group, names in field_groups().items():
+    values: dict[str, Any] = start.model_dump()
+    task = st.session_state.get(f"{preset_name}-task", start.task)
+    for group, names in field_groups(task=task).items():
         changed = sum(
             getattr(start, name) != SearchConfig.model_fields[name].default for name in names
         )

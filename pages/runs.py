@@ -12,13 +12,13 @@ from app.widgets import (
     attempt,
     duration,
     engine_notice,
-    figure,
     go_to,
     refreshing,
     state_word,
     time_left,
 )
 from engine.domain.catalog import Catalog
+from engine.domain.metrics import main_figure
 from engine.domain.presets import preset_config
 from engine.domain.run import Run, RunState
 
@@ -28,7 +28,7 @@ COLUMNS = (
     Column("task", "Task"),
     Column("data", "Data"),
     Column("progress", "Progress", "progress"),
-    Column("score", "Child accuracy", "number"),
+    Column("score", "Child", "number"),
     Column("gap", "Gap", "number"),
     Column("started", "Started", "number"),
 )
@@ -64,10 +64,17 @@ def _row(run: Run, catalog: Catalog | None, now: datetime) -> dict[str, Any]:
         "task": tasks.get(run.config.task, run.config.task.replace("_", " ").capitalize()),
         "data": data_name(run.config.data),
         "progress": [_progress_words(run), _share(run)],
-        "score": [figure(score, unit=" %"), score],
-        "gap": [figure(gap, "{:+.1f}", " points"), gap],
+        "score": [_score_words(run), score],
+        "gap": [main_figure(run.config.task).gap_text(gap), gap],
         "started": [ago(run.started_at, now), -since.timestamp()],
     }
+
+
+def _score_words(run: Run) -> str:
+    main = main_figure(run.config.task)
+    text = main.text(run.progress.score)
+    named = main.name != "accuracy" and run.progress.score is not None
+    return f"{text} {main.label}" if named else text
 
 
 def data_name(data: str) -> str:
@@ -100,8 +107,9 @@ def _table(studio: Studio) -> None:
     if opened is not None:
         go_to("live", run=opened)
     st.caption(
-        "Child accuracy is that of the derived network with inherited weights on validation "
-        "images; the gap is its error minus the supernet's. Open a run to watch it."
+        "Child is the accuracy (of texts the perplexity, of segmentations the mean IoU) of the "
+        "derived network with inherited weights on validation data; the gap is its error minus "
+        "the supernet's. Open a run to watch it."
     )
 
 

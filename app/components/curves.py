@@ -6,6 +6,7 @@ from typing import Any
 
 from app.components.loading import StaticComponent
 from app.figures.palette import CURVE_COLOURS
+from engine.domain.metrics import main_figure
 from engine.domain.run import Run
 
 _curves = StaticComponent("egs_curves", "curves.js")
@@ -34,18 +35,7 @@ class Chart:
 CHILD, SUPERNET = CURVE_COLOURS["child"], CURVE_COLOURS["supernet"]
 TRAIN, OTHER = CURVE_COLOURS["train"], CURVE_COLOURS["other"]
 
-CHARTS: tuple[Chart, ...] = (
-    Chart(
-        "Accuracy",
-        "%",
-        (
-            Line("train_accuracy", "training", TRAIN, dashed=True),
-            Line("supernet_accuracy", "supernet", SUPERNET),
-            Line("child_accuracy", "child", CHILD),
-        ),
-        "On validation images, at the end of each epoch. The child is the derived network "
-        "with the supernet's weights.",
-    ),
+SEARCH_CHARTS: tuple[Chart, ...] = (
     Chart(
         "Loss",
         "",
@@ -55,12 +45,6 @@ CHARTS: tuple[Chart, ...] = (
             Line("child_loss", "child", CHILD),
         ),
         "Cross-entropy. The training loss is that of the code drawn at each step, so it is noisy.",
-    ),
-    Chart(
-        "Gap",
-        "points",
-        (Line("gap", "child error minus supernet error", CHILD),),
-        "Near zero, what was searched is what is derived. Below zero, the child is the better one.",
     ),
     Chart(
         "Entropy",
@@ -75,6 +59,33 @@ CHARTS: tuple[Chart, ...] = (
         "Softness of the gradient through a draw. It changes no draw, only the gradient.",
     ),
 )
+
+
+def charts_of(task: str) -> tuple[Chart, ...]:
+    """The charts of a search: its task's main figure, the gap in its unit, and the rest."""
+    main = main_figure(task)
+    return (
+        Chart(
+            main.label[0].upper() + main.label[1:],
+            main.unit.strip(),
+            (
+                Line(f"train_{main.name}", "training", TRAIN, dashed=True),
+                Line(f"supernet_{main.name}", "supernet", SUPERNET),
+                Line(f"child_{main.name}", "child", CHILD),
+            ),
+            f"On validation {main.of}, at the end of each epoch. The child is the derived network "
+            "with the supernet's weights.",
+        ),
+        Chart(
+            "Gap",
+            main.gap_unit.strip(),
+            (Line("gap", "child error minus supernet error", CHILD),),
+            "Near zero, what was searched is what is derived. Below zero, the child is the better "
+            "one.",
+        ),
+        *SEARCH_CHARTS,
+    )
+
 
 TRUTH_CHARTS: tuple[Chart, ...] = (
     Chart(
@@ -99,7 +110,7 @@ def curve_data(
     *,
     address: str | None,
     series: Mapping[str, Any] | None = None,
-    charts: Sequence[Chart] = CHARTS,
+    charts: Sequence[Chart] | None = None,
 ) -> dict[str, Any]:
     """What the curves need, as plain values; ``series`` where there is no API."""
     return {
@@ -107,7 +118,7 @@ def curve_data(
         "address": address,
         "series": series,
         "ended": run.is_ended,
-        "charts": [asdict(chart) for chart in charts],
+        "charts": [asdict(chart) for chart in charts or charts_of(run.config.task)],
     }
 
 

@@ -200,6 +200,8 @@ class SearchConfig(RunConfig):
             )
         if self.method == "random" and self.candidates > self.epochs:
             raise ValueError("candidates is above epochs, so that some would not be trained")
+        if self.method == "random" and self.update != "joint":
+            raise ValueError("method = random moves no alphas, and update is not joint")
         return self
 
     @property

@@ -227,12 +227,6 @@ class RunConfig(BaseModel):
         ge=1,
         le=1000,
     )
-    weight_optimiser: Literal["sgd", "asgd"] = setting(
-        "sgd",
-        "Optimiser",
-        "Of the weights; asgd averages them over the steps, as is usual in language modelling.",
-        group="Training",
-    )
     learning_rate: float = setting(
         0.025,
         "Learning rate",

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+from engine.domain.errors import InvalidConfig
+
 Scope = Literal["node", "edge"]
 Output = Literal["concat", "mean", "last"]
 Skeleton = Literal["cells", "stages", "recurrent"]
@@ -74,6 +76,21 @@ class SearchSpace:
         if scope == "node":
             return self.edges_of
         return tuple(range(edge, edge + 1) for edge in range(len(self.edges)))
+
+    def check_task(self, task: str) -> None:
+        """Refuse a task whose data the network around the cells cannot read.
+
+        Raises:
+            InvalidConfig: Text for cells on images, or images for a recurrent cell.
+        """
+        for_text = self.skeleton == "recurrent"
+        if for_text != (task == "language_modelling"):
+            raise InvalidConfig(
+                asked=f"the search space {self.name!r} for the task {task!r}",
+                found=f"a space for {'text' if for_text else 'images'}",
+                allowed="rnn for language_modelling; darts or nb201 for images",
+                advice="choose another space or another task",
+            )
 
     def with_nodes(self, nodes: int) -> "SearchSpace":
         """The same space with another number of intermediate nodes; 0 keeps its own."""

@@ -57,11 +57,7 @@ def measure_network(context: JobContext, arguments: Mapping[str, Any]) -> dict[s
 def assemble(
     config: AnyConfig, genotype: Genotype, summary: Summary, *, batch: int, device: torch.device
 ) -> tuple[nn.Module, Any]:
-    """The network of a genotype at a run's size, and inputs for one pass.
-
-    Raises:
-        InvalidConfig: There is no such network for these data.
-    """
+    """The network of a genotype at a run's size, and inputs for one pass."""
     random = torch.Generator().manual_seed(0)
     if isinstance(summary, DataSummary):
         size = (batch, summary.in_channels, summary.height, summary.width)

@@ -13,7 +13,6 @@ from engine.domain.space import SearchSpace
 from engine.model.estimator import CodeSampler, MixtureSampler
 from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
-from engine.optimisation.optimisers import weight_optimiser
 from engine.search.loop import SearchLoop
 from engine.search.networks import supernet_for
 from engine.search.random_search import RandomSearchLoop
@@ -94,7 +93,12 @@ def _sampler(config: SearchConfig, space: SearchSpace) -> CodeSampler:
 
 def _optimisers(config: SearchConfig, supernet: SearchNetwork) -> Optimisers:
     return Optimisers(
-        weights=weight_optimiser(config, supernet.weight_parameters()),
+        weights=torch.optim.SGD(
+            supernet.weight_parameters(),
+            lr=config.learning_rate,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+        ),
         alphas=torch.optim.Adam(
             supernet.alpha_parameters(),
             lr=config.alpha_learning_rate,

@@ -4,16 +4,13 @@ from typing import Any
 
 from engine.data.shapes import network_shape
 from engine.domain.config import SearchConfig
-from engine.domain.errors import InvalidConfig
 from engine.domain.space import SearchSpace
 from engine.model.dropouts import Dropouts
 from engine.model.network import SearchNetwork
 from engine.model.recurrent import RecurrentSupernet
 from engine.model.supernet import Supernet
-from engine.tasks.image_classification import ImageClassification
 from engine.tasks.language_modelling import LanguageModelling
 from engine.tasks.randomness import generator
-from engine.tasks.semantic_segmentation import SemanticSegmentation
 
 
 def supernet_for(
@@ -30,18 +27,11 @@ def supernet_for(
     Raises:
         InvalidConfig: The space is not one for this task.
     """
+    space.check_task(config.task)
     random = generator(config.seed, "weights", *((attempt,) if attempt else ()))
-    on_images = isinstance(task, ImageClassification | SemanticSegmentation)
-    if on_images and space.skeleton != "recurrent":
-        return Supernet(
-            space,
-            **network_shape(config, task.summary).arguments,
-            generator=random,
-            alpha_mean=initial_alpha(config),
-            mixture=config.method == "darts",
-        ).to(task.device)
-    if isinstance(task, LanguageModelling) and space.skeleton == "recurrent":
-        return RecurrentSupernet(
+    network: Supernet | RecurrentSupernet
+    if isinstance(task, LanguageModelling):
+        network = RecurrentSupernet(
             space,
             vocabulary=task.vocabulary,
             embedding=config.embedding_size,
@@ -55,13 +45,16 @@ def supernet_for(
             generator=random,
             alpha_mean=initial_alpha(config),
             mixture=config.method == "darts",
-        ).to(task.device)
-    raise InvalidConfig(
-        asked=f"the search space {config.space!r} for the task {config.task!r}",
-        found="a space for another kind of data",
-        allowed="rnn for language_modelling; darts or nb201 for images",
-        advice="choose another space",
-    )
+        )
+    else:
+        network = Supernet(
+            space,
+            **network_shape(config, task.summary).arguments,
+            generator=random,
+            alpha_mean=initial_alpha(config),
+            mixture=config.method == "darts",
+        )
+    return network.to(task.device)
 
 
 def initial_alpha(config: SearchConfig) -> float:

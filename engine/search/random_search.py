@@ -68,9 +68,13 @@ class RandomSearchLoop(SearchLoop):
         at_start = self.position.epoch == self._epochs_of(self.candidate)[0]
         if at_start and self.position.index == 0:
             fresh = supernet_for(self.config, self.space, self.task, attempt=self.candidate)
-            self.supernet.load_state_dict(fresh.state_dict())
+            self.supernet.load_state_dict({**fresh.state_dict(), **self._alphas()})
             self._optimisers.weights.state.clear()
         return super()._step()
+
+    def _alphas(self) -> dict[str, torch.Tensor]:
+        """What cells are drawn from; the same for all children."""
+        return {f"alphas.{kind}": alpha for kind, alpha in self.supernet.alphas.items()}
 
     def _close_epoch(self) -> Iterator[Snapshot | None]:
         """Measure the present child; keep it if none was better at the end of its training."""

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from app import asgi
 from app.access import Feed, RunTokens, load_secret
 from app.components.cell_player import cell_title, player_data
-from app.components.curves import CHARTS, curve_data
+from app.components.curves import charts_of, curve_data
 from app.components.derived_cell import derived_data
 from app.components.loading import STATIC, digest_of
 from app.frontend import open_frontend
@@ -31,7 +31,7 @@ from engine.domain.catalog import Catalog, OperationCard
 from engine.domain.config import SearchConfig
 from engine.domain.errors import InvalidConfig
 from engine.domain.genotype import from_masks
-from engine.domain.metrics import METRICS
+from engine.domain.metrics import MAIN_FIGURES, METRICS
 from engine.domain.run import Progress, Run, RunState
 from engine.domain.snapshot import Frames, Series
 from engine.spaces import SPACES
@@ -88,9 +88,11 @@ def test_cell_used_once_is_said_in_the_singular():
 
 def test_curves_ask_only_for_figures_that_are_measured():
     known = {metric.name for metric in METRICS} | {"temperature"}
-    asked = {line.metric for chart in CHARTS for line in chart.lines}
+    charts = [chart for task in MAIN_FIGURES for chart in charts_of(task)]
+    asked = {line.metric for chart in charts for line in chart.lines}
     assert asked <= known
     assert {"gap", "entropy", "temperature", "child_accuracy", "supernet_accuracy"} <= asked
+    assert {"child_perplexity", "supernet_mean_iou"} <= asked
     json.dumps(curve_data(RUN, address="api/x?token=t"))
 
 

@@ -97,11 +97,11 @@ def test_figures_name_cost_accuracy_and_gap(studio: Studio):
     run = seed_run(studio.store, studio.artifacts, count=20)
     genotype, last = studio.derive(run.id), studio.snapshot(run.id)
     assert last is not None
-    figures = architecture_figures(genotype, Cost(12_345, 6_780_000), last)
+    figures = architecture_figures(genotype, Cost(12_345, 6_780_000), last, "image_classification")
     assert figures["Parameters"] == "12.3 k"
     assert figures["Multiply-adds"] == "6.78 M"
     assert figures["Child accuracy"] == f"{last.metrics['child_accuracy']:.1f} %"
-    assert architecture_figures(genotype, None, None)["Parameters"] == "–"
+    assert architecture_figures(genotype, None, None, "image_classification")["Parameters"] == "–"
 
 
 def test_moments_list_epochs_latest_first_and_the_chosen_step(studio: Studio):

@@ -5,6 +5,7 @@ import pytest
 
 from app.forms import field_groups, field_help, field_label
 from app.studio import Studio
+from engine.catalog import gather_catalog
 from engine.data.summaries import DataSummary, TextSummary
 from engine.domain.config import SearchConfig
 from engine.domain.ports import Device
@@ -111,3 +112,21 @@ def test_what_was_found_reads_well_for_each_kind_of_data():
         "a vocabulary of 5,000, 7 tokens outside it become <unk>"
     )
     assert "counted when the search starts" in summary_words(TextSummary("long", 0, 0, 0, 0))
+
+
+def test_only_what_means_something_for_the_task_is_asked(studio: Studio, page: OpenPage):
+    test = page("new")
+    assert [w.key for w in test.number_input if w.key == "digits-bptt"] == []
+    test.segmented_control(key="preset").set_value("topics").run()
+    keys = {w.key for w in test.number_input}
+    assert "topics-bptt" in keys
+    assert "topics-channels" not in keys
+
+
+def test_a_space_for_another_kind_of_data_is_one_sentence(studio: Studio, page: OpenPage):
+    studio.store.publish(gather_catalog())
+    test = page("new")
+    test.selectbox(key="digits-space").set_value("rnn")
+    test.button(key="start").click().run()
+    assert "rnn for language" in test.error[0].value.replace("\\", "")
+    assert studio.runs() == []

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from app.studio import Studio
+from engine.domain.metrics import main_figure
 from engine.domain.run import RunState
 from pages.runs import run_rows
 from tests.e2e.seeding import alive, seed_run
@@ -70,3 +71,12 @@ def test_unmeasured_figures_are_dashes(studio: Studio):
     seed_run(studio.store, studio.artifacts, count=10, state=RunState.QUEUED)
     row = run_rows(studio.runs(), studio.catalog(), NOW)[0]
     assert (row["score"], row["gap"]) == (["–", None], ["–", None])
+
+
+def test_a_text_is_judged_by_its_perplexity_on_every_page():
+    main = main_figure("language_modelling")
+    assert main.text(296.31) == "296.3"
+    assert main.gap_text(-7.53) == "-7.5"
+    assert main_figure("semantic_segmentation").text(41.26) == "41.3 %"
+    assert main_figure("image_classification").gap_text(0.3) == "+0.3 points"
+    assert main_figure("gone").text(None) == "–"

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from pydantic.fields import FieldInfo
 
 from app.forms import field_groups
-from engine.domain.config import SearchConfig, TrainingConfig
+from engine.domain.config import SearchConfig
 from engine.domain.fields import allowed_by, extra_of
 from engine.domain.presets import PRESETS
-from engine.domain.run_config import RunConfig
 
 HEAD = """\
-# Settings
+# Settings of a search
 
-Give them on the form, or on the command line as `--set KEY=VALUE` of `egs search` and
-`egs evaluate`. This page is printed from `engine/domain/config.py` by
-`python -m tests.project.reference`; a test compares them.
+Give them on the form, or on the command line as `egs search --set KEY=VALUE`. This page is printed
+from `engine/domain/config.py` by `python -m tests.project.reference`; a test compares them.
 """
 
 
@@ -46,21 +44,14 @@ def row(name: str, field: FieldInfo) -> str:
     return f"| {' | '.join(map(escaped, cells))} |"
 
 
-def tables(config: type[RunConfig]) -> Iterator[str]:
-    for group, names in field_groups(config).items():
-        yield f"### {group}\n"
-        yield "| setting | default | unit | allowed | tasks | meaning |"
-        yield "|---|---|---|---|---|---|"
-        yield from (row(name, config.model_fields[name]) for name in names)
-        yield ""
-
-
 def lines() -> Iterator[str]:
     yield HEAD
-    yield "## Of a search\n"
-    yield from tables(SearchConfig)
-    yield "## Of a training from scratch\n"
-    yield from tables(TrainingConfig)
+    for group, names in field_groups().items():
+        yield f"## {group}\n"
+        yield "| setting | default | unit | allowed | tasks | meaning |"
+        yield "|---|---|---|---|---|---|"
+        yield from (row(name, SearchConfig.model_fields[name]) for name in names)
+        yield ""
     yield "## Presets\n"
     for preset in PRESETS:
         settings = ", ".join(f"`{key}={value}`" for key, value in preset.settings.items())

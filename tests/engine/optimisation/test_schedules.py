@@ -44,3 +44,19 @@ def test_learning_rate_follows_torch_s_cosine_annealing():
         assert ours == pytest.approx(optimiser.param_groups[0]["lr"], abs=1e-9)
         optimiser.step()
         schedule.step()
+
+
+def test_poly_follows_torch_s_polynomial_rate():
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.SGD([parameter], lr=0.1)
+    schedule = torch.optim.lr_scheduler.PolynomialLR(optimiser, total_iters=40, power=0.9)
+    for step in range(40):
+        ours = learning_rate_at(step / 40, start=0.1, end=0.0, schedule="poly")
+        assert ours == pytest.approx(optimiser.param_groups[0]["lr"], abs=1e-9)
+        optimiser.step()
+        schedule.step()
+
+
+@given(st.floats(-1, 2))
+def test_constant_rate_never_moves(progress):
+    assert learning_rate_at(progress, start=20.0, end=1.0, schedule="constant") == 20.0

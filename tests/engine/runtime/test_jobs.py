@@ -12,7 +12,7 @@ import torch
 from engine.catalog import gather_catalog
 from engine.data.summaries import DataSummary, TextSummary
 from engine.domain.config import TrainingConfig, make_config
-from engine.domain.errors import InvalidConfig, NotANumber
+from engine.domain.errors import NotANumber
 from engine.domain.genotype import from_masks, to_json
 from engine.domain.jobs import KINDS, Job, JobState
 from engine.domain.run import Run, RunState
@@ -131,8 +131,8 @@ def test_the_figures_of_another_child_are_those_of_a_count_by_hand(
     masks = {kind: [1 << 3] * len(space.edges) for kind in space.cell_kinds}
     job = studio.answer(run, "child", {"masks": masks})
     assert job.result is not None
-    config = run.config
-    loop = build_search(config, torch.device("cpu"), report=lambda _: None)  # type: ignore[arg-type]
+    config = run.search
+    loop = build_search(config, torch.device("cpu"), report=lambda _: None)
     with studio.artifacts.read(studio.store.checkpoints(run.id)[-1].key) as file:
         load_checkpoint(loop, file)
     code = torch.zeros(len(space.edges), len(space.operations))
@@ -258,12 +258,14 @@ def test_a_pass_of_a_language_model_is_one_window_of_text() -> None:
     assert answer.state.shape == (3, 12)
 
 
-def test_a_network_for_scenes_has_no_latency_here() -> None:
-    summary = DataSummary("a folder", 3, 5, 8, 8, 9, kind="scenes")
+def test_a_pass_of_a_network_for_scenes_answers_for_each_pixel() -> None:
+    summary = DataSummary("a folder", 3, 5, 16, 24, 9, kind="scenes")
     space = SearchSpace("x", "X", ("normal", "reduction"), 2, 1, ("none", "skip_connect"))
     genotype = from_masks(space, {"normal": (2, 0), "reduction": (2, 0)})
-    with pytest.raises(InvalidConfig, match="classes of images and for text only"):
-        assemble(make_config(TINY), genotype, summary, batch=1, device=torch.device("cpu"))
+    config = make_config({"task": "semantic_segmentation", "cells": 3, "channels": 4})
+    device = torch.device("cpu")
+    network, example = assemble(config, genotype, summary, batch=2, device=device)
+    assert network.eval()(example).shape == (2, 5, 16, 24)
 
 
 @pytest.mark.parametrize("batch", [0, 5000, 1.5, "1"])
