@@ -5,11 +5,9 @@ The source of this file goes, word for word, into the plain module that a
 person can download.
 """
 
-from typing import cast
-
 from torch import nn
 
-from engine.operations.blocks import FactorizedReduce, MaxPool, ResidualBlock
+from engine.operations.blocks import FactorizedReduce, ResidualBlock
 
 
 def dilate(operation: nn.Module, spacing: int) -> int:
@@ -34,14 +32,14 @@ def dilate(operation: nn.Module, spacing: int) -> int:
     if isinstance(operation, ResidualBlock):
         operation.stride = 1
         return dilate(operation.second, dilate(operation.first, spacing))
-    if isinstance(operation, MaxPool):
-        maximum = cast(nn.MaxPool2d, operation[0])
-        operation[0] = dilated_maximum(spacing)
-        return _side(maximum.stride) * spacing
     if isinstance(operation, nn.Conv2d | nn.AvgPool2d):
         return _dilate_layer(operation, spacing)
-    for part in operation.children():
-        spacing = dilate(part, spacing)
+    for name, part in list(operation.named_children()):
+        if isinstance(part, nn.MaxPool2d):
+            setattr(operation, name, dilated_maximum(spacing))
+            spacing *= _side(part.stride)
+        else:
+            spacing = dilate(part, spacing)
     return spacing
 
 
