@@ -15,6 +15,7 @@ from engine.domain.chances import CodeProbability
 from engine.domain.derivation import LIMITS, RULES, DerivationRule
 from engine.domain.errors import InvalidConfig, InvalidGenotype
 from engine.domain.genotype import Genotype, to_masks
+from engine.domain.metrics import main_figure
 from engine.domain.run import Run
 
 IN_ADDRESS = {
@@ -158,7 +159,7 @@ def child_button(studio: Studio, run: Run, found: Bench) -> None:
         run.id,
         "child",
         found.question,
-        label="Measure child accuracy",
+        label=f"Measure child {main_figure(run.config.task).label}",
         key="measure-child",
         show=_show_child,
         help_text="Runs exactly this architecture with the weights of the nearest checkpoint "

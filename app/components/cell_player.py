@@ -8,6 +8,7 @@ from app.components.loading import StaticComponent
 from app.figures.palette import operation_colours
 from engine.domain.catalog import Catalog
 from engine.domain.run import Run
+from engine.domain.skeleton import reduction_positions
 from engine.domain.space import SearchSpace
 from engine.export.layout import cell_layout
 
@@ -63,11 +64,12 @@ def player_data(
 
 def cell_title(kind: str, cells: int) -> str:
     """What a cell kind is called, and how often the network uses it."""
-    from engine.domain.skeleton import reduction_positions
-
+    if kind == "recurrent":
+        return "Recurrent cell, used at every token"
     reductions = len(reduction_positions(cells))
-    used = reductions if kind == "reduction" else cells - reductions
-    return f"{kind.capitalize()} cell, used {used} {'time' if used == 1 else 'times'}"
+    used = {"reduction": reductions, "normal": cells - reductions}.get(kind, cells)
+    name = "Cell" if kind == "cell" else f"{kind.capitalize()} cell"
+    return f"{name}, used {used} {'time' if used == 1 else 'times'}"
 
 
 def cell_player(

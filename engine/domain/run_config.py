@@ -101,7 +101,7 @@ class RunConfig(BaseModel):
     )
     train_limit: int = setting(
         0,
-        "Training items",
+        "Training data",
         "Use only this many training images, drawn by the seed, or the first so many tokens of a "
         "text; 0 uses all.",
         group="Task",

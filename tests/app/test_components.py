@@ -83,6 +83,8 @@ def test_player_data_name_rows_operations_and_cells():
 def test_cell_used_once_is_said_in_the_singular():
     assert cell_title("reduction", 2) == "Reduction cell, used 2 times"
     assert cell_title("normal", 1) == "Normal cell, used 0 times"
+    assert cell_title("cell", 15) == "Cell, used 15 times"
+    assert cell_title("recurrent", 8) == "Recurrent cell, used at every token"
     assert cell_title("reduction", 1) == "Reduction cell, used 1 time"
 
 
