@@ -7,8 +7,9 @@ import streamlit as st
 from app.access import Feed
 from app.components.cell_player import cell_player, player_data
 from app.components.curves import TRUTH_CHARTS, charts_of, curve_data, curves
+from app.components.heatmap import heatmap_data, heatmaps
 from app.components.table import Column, data_table
-from app.figures.heatmap import edge_heatmap, edge_heatmaps
+from app.figures.heatmap import edge_heatmaps
 from app.studio import Studio
 from app.truth import TruthTables, truth_series
 from app.widgets import (
@@ -32,9 +33,7 @@ from engine.domain.snapshot import Snapshot, SnapshotKind
 from pages.runs import data_name
 
 FIGURES_SECONDS = 1.0
-HEATMAP_SECONDS = 20.0
-"""A plotly chart is drawn anew at each refresh, which holds up everything else in the tab."""
-
+HEATMAP_SECONDS = 4.0
 LOG_SECONDS = 4.0
 FRAMES_WITHOUT_API = 400
 LOG_LINES = 200
@@ -222,13 +221,7 @@ def _heatmaps(studio: Studio, run_id: int) -> None:
         + f": step {snapshot.step:,}. A dot marks what the code drawn at that step keeps."
     )
     maps = edge_heatmaps(studio.space(run), catalog, snapshot, run.search.scope)
-    for column, values in zip(st.columns(len(maps)), maps, strict=True):
-        column.plotly_chart(
-            edge_heatmap(values, dark=st.context.theme.type == "dark"),
-            key=f"heatmap-{values.kind}",
-            config={"displayModeBar": False},
-            alt=f"Edge probabilities of the {values.kind} cell at step {values.step}",
-        )
+    heatmaps(heatmap_data(maps, dark=st.context.theme.type == "dark"), key=f"heatmap-{run.uid}")
 
 
 def latest_epoch(studio: Studio, run: Run) -> Snapshot | None:

@@ -1,10 +1,12 @@
 """Pictures are compared as values: what is gathered, and where things lie."""
 
+import json
 import math
 
 import pytest
 
-from app.figures.heatmap import edge_heatmap, edge_heatmaps, plain_edge
+from app.components.heatmap import heatmap_data
+from app.figures.heatmap import edge_heatmaps
 from app.figures.palette import (
     CURVE_COLOURS,
     OPERATION_COLOURS,
@@ -91,7 +93,6 @@ def test_layout_is_plain_data_without_surprises():
 
 def test_edges_are_titled_as_people_write_them():
     assert edge_titles(SPACE)[:3] == ("c_{k-2}→0", "c_{k-1}→0", "c_{k-2}→1")
-    assert plain_edge("c_{k-2}→0") == "c<sub>k-2</sub>→0"
 
 
 def test_operations_have_colours_of_their_own():
@@ -148,20 +149,21 @@ def test_heat_map_gathers_probabilities_codes_and_labels():
 def test_heat_map_states_its_normalisation_and_step():
     for scope, words in (("node", "all edges into a node"), ("edge", "each row")):
         (values,) = edge_heatmaps(TINY, TINY_CATALOG, MOMENT, scope)
-        title = edge_heatmap(values).layout.title.text
-        assert words in title
-        assert "step 40" in title
+        assert words in values.normalisation
+        assert values.title == "Normal cell, step 40"
 
 
 def test_heat_map_draws_what_was_gathered():
-    (values,) = edge_heatmaps(TINY, TINY_CATALOG, MOMENT, "node")
-    (trace,) = edge_heatmap(values).data
-    assert [list(row) for row in trace.z] == [[0.1, 0.4], [0.2, 0.3]]
-    assert [list(row) for row in trace.text] == [["", "●"], ["●", ""]]
-    assert trace.zmin == 0
+    maps = edge_heatmaps(TINY, TINY_CATALOG, MOMENT, "node")
+    data = heatmap_data(maps)
+    assert data["step"] == 40
+    assert data["maps"][0]["probabilities"] == [[0.1, 0.4], [0.2, 0.3]]
+    assert data["maps"][0]["drawn"] == [[False, True], [True, False]]
+    assert data["maps"][0]["edges"] == ["c_{k-2}→0", "c_{k-1}→0"]
+    json.dumps(data)
 
 
 def test_heat_map_of_a_dark_page_has_the_dark_scale():
-    (values,) = edge_heatmaps(TINY, TINY_CATALOG, MOMENT, "node")
-    (trace,) = edge_heatmap(values, dark=True).data
-    assert trace.colorscale[0][1] == SEQUENTIAL_DARK[0]
+    maps = edge_heatmaps(TINY, TINY_CATALOG, MOMENT, "node")
+    assert heatmap_data(maps, dark=True)["colours"] == list(SEQUENTIAL_DARK)
+    assert heatmap_data(maps)["colours"] == list(SEQUENTIAL)

@@ -92,6 +92,23 @@ def test_address_brings_back_the_chosen_moment(house: House, page: Page):
     expect(page).not_to_have_url(re.compile("step="))
 
 
+def test_heat_map_shows_the_chosen_moment(house: House, page: Page):
+    run = seed_run(house.studio.store, house.studio.artifacts, count=100)
+    moment = house.studio.snapshot(run.id, 420)
+    assert moment is not None
+    page.goto(f"{house.url}/live?run={run.id}&step=420")
+    for kind, name in (("normal", "Normal"), ("reduction", "Reduction")):
+        table = page.get_by_role("table", name=f"{name} cell, step 420")
+        expect(table.locator("tbody tr")).to_have_count(len(moment.probabilities[kind]))
+        words = table.locator("tbody td").evaluate_all("cells => cells.map((c) => c.ariaLabel)")
+        expected = [
+            f"{100 * p:.1f} %" + (", drawn" if mask >> k & 1 else "")
+            for row, mask in zip(moment.probabilities[kind], moment.codes[kind], strict=True)
+            for k, p in enumerate(row)
+        ]
+        assert words == expected
+
+
 def test_edge_tells_its_probabilities_on_focus(house: House, page: Page):
     run = seed_run(house.studio.store, house.studio.artifacts, count=20)
     page.goto(f"{house.url}/live?run={run.id}")

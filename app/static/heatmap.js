@@ -1,0 +1,73 @@
+// Heat maps of edge probabilities: a table a cell kind, whose cells only change colour.
+
+const VERSION = new URL(import.meta.url).search
+const { element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+
+export default function mount(component, root) {
+  const { data } = component
+  const frame = JSON.stringify(data.maps.map((map) => [map.kind, map.edges, map.operations]))
+  if (root.dataset.frame !== frame) {
+    root.dataset.frame = frame
+    root.classList.add("maps")
+    root.replaceChildren(...data.maps.map(table))
+    styled(root, "heatmap.css", VERSION).then(() => root.classList.add("ready"))
+  }
+  root.dataset.step = data.step
+  data.maps.forEach((map, index) => fill(root.children[index], map, data.colours))
+  return () => {}
+}
+
+function table(map) {
+  const head = element("tr", {}, [element("td"), ...map.operations.map((name) => element("th", { scope: "col", text: name }))])
+  const rows = map.edges.map((edge) => {
+    const cells = map.operations.map(() => element("td"))
+    return element("tr", {}, [named(edge), ...cells])
+  })
+  return element("section", {}, [
+    element("div", { class: "scroll" }, [
+      element("table", {}, [element("caption"), element("thead", {}, [head]), element("tbody", {}, rows)]),
+    ]),
+    element("div", { class: "key", "aria-hidden": "true" }, [element("span", { text: "0 %" }), element("i"), element("span")]),
+  ])
+}
+
+/** A row's head; what stands in _{…} becomes a subscript. */
+function named(edge) {
+  const head = element("th", { scope: "row" })
+  edge.split(/_\{([^}]*)\}/).forEach((part, index) => {
+    head.append(index % 2 ? element("sub", { text: part }) : part)
+  })
+  return head
+}
+
+function fill(section, map, colours) {
+  const largest = Math.max(...map.probabilities.flat())
+  section.querySelector("caption").replaceChildren(
+    element("strong", { text: map.title }), element("span", { text: map.normalisation }),
+  )
+  section.querySelector(".key i").style.background = `linear-gradient(90deg, ${colours.join(", ")})`
+  section.querySelector(".key span:last-child").textContent = percent(largest)
+  section.querySelectorAll("tbody tr").forEach((row, edge) => {
+    map.probabilities[edge].forEach((probability, k) => {
+      const cell = row.children[k + 1]
+      const drawn = map.drawn[edge][k]
+      const words = `${percent(probability)}${drawn ? ", drawn" : ""}`
+      cell.style.background = shade(largest ? probability / largest : 0, colours)
+      cell.classList.toggle("drawn", drawn)
+      cell.setAttribute("aria-label", words)
+      cell.title = `${row.children[0].textContent}, ${map.operations[k]}: ${words}`
+    })
+  })
+}
+
+/** Between two neighbours of the scale; `share` from 0 to 1. */
+function shade(share, colours) {
+  const place = Math.min(share, 1) * (colours.length - 1)
+  const below = Math.min(Math.floor(place), colours.length - 2)
+  const part = Math.round((place - below) * 100)
+  return `color-mix(in srgb, ${colours[below + 1]} ${part}%, ${colours[below]})`
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(1)} %`
+}
