@@ -57,7 +57,7 @@ def _page(studio: Studio) -> None:
     if not queue:
         st.caption("Nothing is waiting.")
         return
-    opened = data_table(QUEUE_COLUMNS, queue_rows(queue), key="queue", label="Queue", opens=True)
+    opened = data_table(QUEUE_COLUMNS, queue_rows(queue), key="queue", label="Queue", opens="live")
     if opened is not None:
         go_to("live", run=opened)
 

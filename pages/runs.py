@@ -102,7 +102,7 @@ def _table(studio: Studio) -> None:
     engine_notice(studio)
     rows = run_rows(studio.runs(), studio.catalog(), studio.clock.now())
     opened = data_table(
-        COLUMNS, rows, key="runs", label="Runs", opens=True, searchable=len(rows) > 5
+        COLUMNS, rows, key="runs", label="Runs", opens="live", searchable=len(rows) > 5
     )
     if opened is not None:
         go_to("live", run=opened)

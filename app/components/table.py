@@ -29,7 +29,7 @@ def data_table(
     *,
     key: str,
     label: str,
-    opens: bool = False,
+    opens: str | None = None,
     searchable: bool = False,
     on_open: Callable[[], None] | None = None,
 ) -> str | None:
@@ -40,7 +40,7 @@ def data_table(
         rows: Plain values by column key.
         key: Identity of the table on its page.
         label: What it holds, for people who cannot see it.
-        opens: Whether a row can be opened.
+        opens: Address of the page that shows a row's run, as in ``live``; None: rows do not open.
         searchable: Whether there is a field to filter by.
         on_open: Called before the page runs again.
     """

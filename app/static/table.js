@@ -2,6 +2,7 @@
 
 const VERSION = new URL(import.meta.url).search
 const { element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const SWALLOWED_MS = 3000
 const tables = new WeakMap()
 
 export default function mount(component, root) {
@@ -95,20 +96,43 @@ class Table {
       if (cell.signature === signature) return
       cell.signature = signature
       fill(cell, column.kind, value)
+      if (this.data.opens && number === 0) this.link(cell, row.id)
     })
     return line
+  }
+
+  /** The first cell is a link, so that a row opens in a new tab as any link does. */
+  link(cell, id) {
+    const link = element("a", { href: this.addressOf(id), tabindex: -1 })
+    link.append(...cell.childNodes)
+    cell.append(link)
   }
 
   makeOpen(line, id) {
     line.tabIndex = 0
     line.classList.add("opens")
     line.dataset.row = id
-    line.onclick = () => this.setTriggerValue("open", id)
+    line.onclick = (event) => {
+      event.preventDefault()
+      if (event.ctrlKey || event.metaKey) window.open(this.addressOf(id), "_blank", "noopener")
+      else this.open(id)
+    }
     line.onkeydown = (event) => {
       if (event.key !== "Enter") return
       event.preventDefault()
-      this.setTriggerValue("open", id)
+      this.open(id)
     }
+  }
+
+  addressOf(id) {
+    return new URL(`${this.data.opens}?run=${encodeURIComponent(id)}`, document.baseURI).href
+  }
+
+  /** Ask the page to open a row; where a refresh at that moment swallows it, go there directly. */
+  open(id) {
+    const before = location.href
+    this.setTriggerValue("open", id)
+    setTimeout(() => { if (location.href === before) location.assign(this.addressOf(id)) }, SWALLOWED_MS)
   }
 
   fits(row) {

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from engine.domain.run import RunState
 from tests.e2e.conftest import House, answers, free_port, until
@@ -185,6 +185,35 @@ def test_runs_table_opens_a_run_and_shows_names_as_text(house: House, page: Page
     expect(page).to_have_url(re.compile(rf"/live\?run={run.id}"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     assert not [url for url in asked if ":9/" in url]
+
+
+def test_row_opens_though_a_refresh_swallows_the_wish(house: House, page: Page):
+    run = seed_run(house.studio.store, house.studio.artifacts, count=20)
+    deaf: list[bool] = []
+
+    def forward(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        first = not deaf
+        deaf.append(False)
+        socket.on_message(lambda message: None if first and deaf[0] else server.send(message))
+
+    page.route_web_socket("**/_stcore/stream", forward)
+    page.goto(house.url)
+    row = page.locator(f"tr[data-row='{run.id}']")
+    expect(row.get_by_role("link")).to_have_attribute("href", f"{house.url}/live?run={run.id}")
+    deaf[0] = True
+    row.click()
+    expect(page).to_have_url(re.compile(rf"/live\?run={run.id}"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(run.name)
+
+
+def test_row_opens_in_a_new_tab_as_a_link_does(house: House, page: Page):
+    run = seed_run(house.studio.store, house.studio.artifacts, count=20)
+    page.goto(house.url)
+    with page.context.expect_page() as opened:
+        page.locator(f"tr[data-row='{run.id}']").click(modifiers=["Control"])
+    expect(opened.value).to_have_url(re.compile(rf"/live\?run={run.id}"))
+    expect(page).to_have_url(f"{house.url}/")
 
 
 def test_api_refuses_without_the_run_s_own_token(house: House, page: Page):
