@@ -9,7 +9,6 @@ import json
 import logging
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
@@ -22,7 +21,8 @@ from app.commands.networks import make_network_file
 from app.plain import plain
 from app.settings import Settings
 from app.studio import Studio
-from app.terminal import print_rows, run_line, run_rows, say, search_progress
+from app.terminal import print_rows, run_line, run_rows, say
+from app.waiting import see_to_end
 from app.wiring import SystemClock, open_artifacts, open_launcher, open_store, open_studio
 from engine.domain.config import SearchConfig, make_config
 from engine.domain.errors import InvalidConfig, StudioError
@@ -35,7 +35,6 @@ FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 SERVE_SECONDS = 60.0
 END_SECONDS = 30.0
 WAIT_TICK_SECONDS = 0.5
-ENGINE_ATTEMPTS = 3
 
 UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
 """What Typer raises for a command line that it cannot read."""
@@ -248,44 +247,12 @@ def make_search_config(
 
 
 def _wait(studio: Studio, settings: Settings, run: Run, *, quiet: bool) -> Run:
-    """See a run to its end, with an engine started by itself where none lives."""
+    """See a run to its end; Ctrl-C leaves it alone."""
     try:
-        with search_progress(quiet=quiet) as show:
-            return _watch(studio, settings, run, show)
+        return see_to_end(studio, settings, [run], quiet=quiet)[0]
     except KeyboardInterrupt:
         say(f"The search goes on; pause it with `egs pause {run.id}`.")
         raise typer.Exit(INTERRUPTED) from None
-
-
-def _watch(studio: Studio, settings: Settings, run: Run, show: Any) -> Run:
-    from app import processes
-
-    helper = processes.engine(settings, until_idle=True)
-    while not run.is_ended:
-        active = run.state in {RunState.QUEUED, RunState.RUNNING}
-        if active and not helper.is_alive and not studio.living_nodes():
-            if helper.deaths == ENGINE_ATTEMPTS:
-                raise _engine_does_not_start(helper)
-            helper.deaths += 1
-            helper.start()
-        show(run)
-        time.sleep(WAIT_TICK_SECONDS)
-        run = studio.run(run.id)
-        if run.state is RunState.RUNNING:
-            helper.deaths = 0
-    show(run)
-    return run
-
-
-def _engine_does_not_start(helper: Any) -> StudioError:
-    from app.processes import ProcessEnded
-
-    return ProcessEnded(
-        asked="an engine for this search",
-        found=f"that it ended {ENGINE_ATTEMPTS} times: {helper.last_words()}",
-        allowed="an engine that stays",
-        advice=f"read {str(helper.log)!r} and run `egs doctor`; the search stays queued",
-    )
 
 
 @app.command()

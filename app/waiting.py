@@ -1,0 +1,65 @@
+"""Seeing runs to their end from a terminal, with an engine where none lives."""
+
+import time
+from collections.abc import Sequence
+
+from app import processes
+from app.processes import Child, ProcessEnded
+from app.settings import Settings
+from app.studio import Studio
+from app.terminal import Show, search_progress
+from engine.domain.errors import StudioError
+from engine.domain.run import Run, RunState
+
+TICK_SECONDS = 0.5
+ENGINE_ATTEMPTS = 3
+
+
+def see_to_end(
+    studio: Studio, settings: Settings, runs: Sequence[Run], *, quiet: bool
+) -> list[Run]:
+    """Wait until all runs have ended, with an engine started by itself where none lives.
+
+    Args:
+        studio: The use cases.
+        settings: What a new engine inherits.
+        runs: What is waited for; the bar shows them one after the other.
+        quiet: Whether no bar is shown.
+
+    Returns:
+        The same runs as they ended.
+
+    Raises:
+        ProcessEnded: No engine stays.
+        KeyboardInterrupt: Ctrl-C; the runs go on.
+    """
+    helper = processes.engine(settings, until_idle=True)
+    with search_progress(quiet=quiet) as show:
+        return [_watch(studio, helper, run, show) for run in runs]
+
+
+def _watch(studio: Studio, helper: Child, run: Run, show: Show) -> Run:
+    run = studio.run(run.id)
+    while not run.is_ended:
+        active = run.state in {RunState.QUEUED, RunState.RUNNING}
+        if active and not helper.is_alive and not studio.living_nodes():
+            if helper.deaths == ENGINE_ATTEMPTS:
+                raise _engine_does_not_start(helper)
+            helper.deaths += 1
+            helper.start()
+        show(run)
+        time.sleep(TICK_SECONDS)
+        run = studio.run(run.id)
+        if run.state is RunState.RUNNING:
+            helper.deaths = 0
+    show(run)
+    return run
+
+
+def _engine_does_not_start(helper: Child) -> StudioError:
+    return ProcessEnded(
+        asked="an engine for this search",
+        found=f"that it ended {ENGINE_ATTEMPTS} times: {helper.last_words()}",
+        allowed="an engine that stays",
+        advice=f"read {str(helper.log)!r} and run `egs doctor`; the search stays queued",
+    )
