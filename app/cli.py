@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.assignments import make_search_config
 from app.commands import derive, import_, job, truth
 from app.commands.networks import make_network_file
 from app.plain import plain
@@ -24,10 +25,10 @@ from app.studio import Studio
 from app.terminal import print_rows, run_line, run_rows, say
 from app.waiting import see_to_end
 from app.wiring import SystemClock, open_artifacts, open_launcher, open_store, open_studio
-from engine.domain.config import SearchConfig, make_config
 from engine.domain.errors import InvalidConfig, StudioError
+from engine.domain.method_presets import METHOD_PRESETS
 from engine.domain.metrics import main_figure
-from engine.domain.presets import PRESETS, preset
+from engine.domain.presets import PRESETS
 from engine.domain.run import Run, RunState
 from engine.export import EXPORTERS
 
@@ -187,8 +188,11 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command()
 def search(
-    preset_name: Annotated[
-        str | None, typer.Option("--preset", help="Starting point; see `egs presets`.")
+    preset_names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--preset", help="Starting point, and once more for a method; see `egs presets`."
+        ),
     ] = None,
     data: Annotated[
         str | None,
@@ -204,7 +208,7 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Queue a search; with --wait, see it to its end."""
-    config = make_search_config(preset_name, data, settings_given or [])
+    config = make_search_config(preset_names or [], data, settings_given or [])
     settings = Settings.from_environment()
     studio = open_studio(settings)
     run = studio.create(config, name=name, priority=priority)
@@ -220,30 +224,6 @@ def search(
         raise typer.Exit(FAILED)
     if not wait and not studio.living_nodes():
         say("No engine is running; start one with `egs up` or `egs engine`.")
-
-
-def make_search_config(
-    preset_name: str | None, data: str | None, assignments: Sequence[str]
-) -> SearchConfig:
-    """The configuration of a preset, other data and ``key=value`` settings, in this order.
-
-    Raises:
-        InvalidConfig: One of them does not fit.
-    """
-    values: dict[str, Any] = dict(preset(preset_name).settings) if preset_name else {}
-    if data is not None:
-        values["data"] = data
-    for assignment in assignments:
-        key, sign, value = assignment.partition("=")
-        if not sign:
-            raise InvalidConfig(
-                asked=f"--set {assignment!r}",
-                found="no '='",
-                allowed="key=value",
-                advice="write for instance --set epochs=10",
-            )
-        values[key.strip()] = value.strip()
-    return make_config(values)
 
 
 def _wait(studio: Studio, settings: Settings, run: Run, *, quiet: bool) -> Run:
@@ -356,11 +336,12 @@ def snapshots(
 
 @app.command()
 def presets(as_json: Json = False) -> None:
-    """Named starting points of a search."""
+    """Named starting points of a search, and methods to lay over them."""
     if as_json:
-        _print_json(PRESETS)
+        _print_json([*PRESETS, *METHOD_PRESETS])
     else:
         print_rows(("Preset", "What"), [(p.name, p.description) for p in PRESETS])
+        print_rows(("Method", "What"), [(p.name, p.description) for p in METHOD_PRESETS])
 
 
 # Taking home

@@ -7,7 +7,8 @@ from pydantic.fields import FieldInfo
 from app.forms import field_groups
 from engine.domain.config import SearchConfig
 from engine.domain.fields import allowed_by, extra_of
-from engine.domain.presets import PRESETS
+from engine.domain.method_presets import METHOD_PRESETS
+from engine.domain.presets import PRESETS, Preset
 
 HEAD = """\
 # Settings of a search
@@ -53,9 +54,15 @@ def lines() -> Iterator[str]:
         yield from (row(name, SearchConfig.model_fields[name]) for name in names)
         yield ""
     yield "## Presets\n"
-    for preset in PRESETS:
-        settings = ", ".join(f"`{key}={value}`" for key, value in preset.settings.items())
-        yield f"* `{preset.name}`: {preset.description} {settings}"
+    yield from map(described, PRESETS)
+    yield "\n## Methods\n"
+    yield "Laid over a preset for data, as in `egs search --preset digits --preset random`.\n"
+    yield from map(described, METHOD_PRESETS)
+
+
+def described(preset: Preset) -> str:
+    settings = ", ".join(f"`{key}={value}`" for key, value in preset.settings.items())
+    return f"* `{preset.name}`: {preset.description} {settings}"
 
 
 def settings_page() -> str:
