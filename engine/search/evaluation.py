@@ -6,12 +6,14 @@ running averages that could leak into the child (paper, Table 8).
 """
 
 from collections.abc import Callable, Generator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine.domain.snapshot import Masks
 from engine.model.network import SearchNetwork
+from engine.optimisation.loop import tally_of
 from engine.tasks.task import Tally, Task
 
 Codes = Mapping[str, Tensor]
@@ -31,17 +33,12 @@ def measure(
     Yields:
         Nothing, after each batch, so that the caller can stop in between.
     """
-    total: Tally | None = None
-    for number, (inputs, targets) in enumerate(task.validation_batches()):
+
+    def answer(number: int, inputs: Any) -> Any:
         with torch.no_grad():
-            outputs = supernet(inputs, codes_of_batch(number))
-        task.carry("validation", outputs)
-        tally = task.tally(outputs, targets)
-        total = tally if total is None else total + tally
-        yield
-    if total is None:
-        raise ValueError("the task served no validation data")
-    return total
+            return supernet(inputs, codes_of_batch(number))
+
+    return tally_of(task, answer)
 
 
 def tensors_of(

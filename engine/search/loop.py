@@ -6,10 +6,9 @@ randomness depends on the seed and the place alone, so that the continued
 search is the uninterrupted one.
 """
 
-import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -17,36 +16,19 @@ import torch
 from engine.data.summaries import Summary
 from engine.domain.config import SearchConfig
 from engine.domain.derivation import derive
-from engine.domain.errors import NotANumber
 from engine.domain.run import Progress
 from engine.domain.snapshot import Rows, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from engine.model.estimator import CodeSampler
 from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
+from engine.optimisation.loop import Position, StepResult, refuse_nan, step_figures
 from engine.optimisation.schedules import learning_rate_at, temperature_at
 from engine.search.evaluation import measure, tensors_of
 from engine.search.observe import entropy, observe_codes, observe_rows
-from engine.search.updates import Codes, Optimisers, StepResult, alpha_step, joint_step
+from engine.search.updates import Codes, Optimisers, alpha_step, joint_step
 from engine.tasks.randomness import generator
 from engine.tasks.task import Task
-
-
-@dataclass
-class Position:
-    """Where the search is; all of it is in the checkpoint.
-
-    Attributes:
-        step: Completed weight updates.
-        epoch: Completed epochs, evaluation included.
-        index: Completed steps of the present epoch.
-        seconds: Training time so far, without pauses.
-    """
-
-    step: int = 0
-    epoch: int = 0
-    index: int = 0
-    seconds: float = 0.0
 
 
 class SearchLoop:
@@ -161,12 +143,13 @@ class SearchLoop:
         codes = self._draw()
         before = self._snapshot(SnapshotKind.STEP, codes) if self._is_due() else None
         result = self._update(codes)
-        self._refuse_nan(result, recorded=before is not None)
+        what = f"step {self.position.step + 1} of the search"
+        refuse_nan(result, what, recorded=before is not None)
         elapsed = time.perf_counter() - started
         self.position.step += 1
         self.position.index += 1
         self.position.seconds += elapsed
-        return before and with_metrics(before, self._step_figures(result, elapsed))
+        return before and with_metrics(before, step_figures(self.task, result, elapsed))
 
     def _is_due(self) -> bool:
         """At an epoch's first step the snapshot of the epoch before stands already."""
@@ -206,27 +189,6 @@ class SearchLoop:
         )
         self.task.carry("weights", result.outputs)
         return result
-
-    def _refuse_nan(self, result: StepResult, *, recorded: bool) -> None:
-        """Stop at a loss that is no number; on a GPU only where it is read anyway."""
-        if not (recorded or result.loss.device.type == "cpu"):
-            return
-        loss = result.loss.item()
-        if not math.isfinite(loss):
-            raise NotANumber(
-                asked=f"step {self.position.step + 1} of the search",
-                found=f"a training loss of {loss}",
-                allowed="a finite loss",
-                advice="lower learning_rate or set gradient_clip and start again",
-            )
-
-    def _step_figures(self, result: StepResult, elapsed: float) -> dict[str, float]:
-        return {
-            "train_loss": result.loss.item(),
-            f"train_{self.task.score_name}": self.task.tally(result.outputs, result.targets).score,
-            "gradient_norm": result.gradient_norm.item(),
-            "step_seconds": elapsed,
-        }
 
     def _close_epoch(self) -> Iterator[Snapshot | None]:
         """Measure supernet and child on validation data, then count the epoch."""
@@ -295,6 +257,6 @@ class SearchLoop:
         self._figures = dict(state["figures"])
 
 
-def with_metrics(snapshot: Snapshot, figures: dict[str, float], **changes: Any) -> Snapshot:
+def with_metrics(snapshot: Snapshot, figures: Mapping[str, float], **changes: Any) -> Snapshot:
     """The snapshot with more figures, and other changes."""
     return replace(snapshot, metrics={**snapshot.metrics, **figures}, **changes)

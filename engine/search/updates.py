@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
+from engine.optimisation.loop import StepResult, clip_gradient
 from engine.tasks.task import Batch, Outputs
 
 Codes = Mapping[str, Float[Tensor, "E K"]]
@@ -37,23 +38,6 @@ class Optimisers:
     gradient_clip: float
 
 
-@dataclass(frozen=True)
-class StepResult:
-    """What one step saw before it moved anything.
-
-    Attributes:
-        loss: Training loss in nats.
-        outputs: The network's answers, without a graph.
-        targets: The right answers.
-        gradient_norm: Norm of the weights' gradient before clipping.
-    """
-
-    loss: Tensor
-    outputs: Outputs
-    targets: Tensor
-    gradient_norm: Tensor
-
-
 def joint_step(
     supernet: SearchNetwork,
     optimisers: Optimisers,
@@ -68,7 +52,7 @@ def joint_step(
     outputs = supernet(inputs, codes, probe)
     value = loss(outputs, targets)
     value.backward()
-    norm = _clip(supernet, optimisers.gradient_clip)
+    norm = clip_gradient(supernet.weight_parameters(), optimisers.gradient_clip)
     optimisers.weights.step()
     if any(code.requires_grad for code in codes.values()):
         optimisers.alphas.step()
@@ -109,8 +93,3 @@ def _clear(optimisers: Optimisers) -> None:
     """Forget gradients; an operation that is not drawn keeps none, and does not move."""
     optimisers.weights.zero_grad(set_to_none=True)
     optimisers.alphas.zero_grad(set_to_none=True)
-
-
-def _clip(supernet: SearchNetwork, limit: float) -> Tensor:
-    weights = [weight for weight in supernet.weight_parameters() if weight.grad is not None]
-    return nn.utils.clip_grad_norm_(weights, limit if limit > 0 else float("inf"))
