@@ -94,16 +94,20 @@ class Studio:
             DeviceMissing: No living engine has the device.
             DataError: The data are not there or malformed.
         """
-        config = _with_absolute_path(config)
+        config = with_absolute_path(config)
+        self.check(config)
+        return self.store.create(
+            config, name=_clean(name) or self._default_name(config), priority=priority
+        )
+
+    def check(self, config: SearchConfig) -> None:
+        """Everything that :meth:`create` refuses, without queueing anything."""
         catalog = self.store.catalog()
         if catalog is not None:
             catalog.task(config.task)
             catalog.space(config.space).check_task(config.task)
         self._check_device(config.device)
         self.inspect(config)
-        return self.store.create(
-            config, name=_clean(name) or self._default_name(config), priority=priority
-        )
 
     def inspect(self, config: SearchConfig) -> Summary:
         """What the data of a configuration are; cheap enough for a form.
@@ -111,7 +115,7 @@ class Studio:
         Raises:
             DataError: They are not there or malformed.
         """
-        return inspect_data(_with_absolute_path(config), self.data_roots)
+        return inspect_data(with_absolute_path(config), self.data_roots)
 
     def pause(self, run_id: int) -> Run:
         """Ask a running search to write a checkpoint and to rest.
@@ -477,7 +481,7 @@ def _clean(name: str | None) -> str:
     return " ".join(visible.split())[:NAME_LENGTH].rstrip()
 
 
-def _with_absolute_path(config: SearchConfig) -> SearchConfig:
+def with_absolute_path(config: SearchConfig) -> SearchConfig:
     """The same with data given as a path made absolute; other text as it is."""
     data = config.data
     if data in DATA_SOURCES or not is_path(data):
