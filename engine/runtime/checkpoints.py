@@ -7,7 +7,7 @@ from engine.domain.errors import CheckpointError, NotFound
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import Checkpoint, Run
 from engine.search.checkpoint import load_checkpoint, save_checkpoint
-from engine.search.loop import SearchLoop
+from engine.optimisation.loop import Loop
 
 KEPT = 2
 """The newest checkpoints that are kept, beside the best one."""
@@ -27,7 +27,7 @@ class Checkpoints:
         self._run = run
         self._folder = f"runs/{run.uid}/checkpoints/"
 
-    def save(self, loop: SearchLoop, *, measured: bool) -> Checkpoint:
+    def save(self, loop: Loop, *, measured: bool) -> Checkpoint:
         """Write the file, then the row, then remove what is superseded.
 
         Args:
@@ -42,7 +42,7 @@ class Checkpoints:
         name = f"step-{progress.step:08d}-epoch-{progress.epoch}-attempt-{self._run.attempt}.pt"
         key = self._folder + name
         with self._artifacts.write(key) as file:
-            save_checkpoint(loop, file)
+            save_checkpoint(loop, file, run=self._run.uid)
         written = self._artifacts.describe(key)
         checkpoint = Checkpoint(
             step=progress.step,
@@ -66,7 +66,7 @@ class Checkpoints:
             if key not in kept:
                 self._artifacts.delete(key)
 
-    def restore(self, loop: SearchLoop, report: Callable[[str], None]) -> Checkpoint | None:
+    def restore(self, loop: Loop, report: Callable[[str], None]) -> Checkpoint | None:
         """Continue the newest checkpoint that is whole; None when there is none.
 
         A damaged one is reported and forgotten, and the one before is used.
@@ -81,7 +81,7 @@ class Checkpoints:
                 return checkpoint
         return None
 
-    def load_near(self, loop: SearchLoop, step: int | None) -> Checkpoint:
+    def load_near(self, loop: Loop, step: int | None) -> Checkpoint:
         """Load the checkpoint that is nearest in time to a step, and say which it was.
 
         Args:
@@ -91,7 +91,7 @@ class Checkpoints:
 
         Raises:
             NotFound: The run has no checkpoint.
-            CheckpointError: The file is damaged.
+            CheckpointError: The file is damaged, or of another run.
         """
         while True:
             checkpoint = nearest(self._store.checkpoints(self._run.id), step)
@@ -110,7 +110,7 @@ class Checkpoints:
             else:
                 return checkpoint
 
-    def _load(self, loop: SearchLoop, checkpoint: Checkpoint) -> None:
+    def _load(self, loop: Loop, checkpoint: Checkpoint) -> None:
         found = self._artifacts.describe(checkpoint.key)
         if found.sha256 != checkpoint.sha256:
             raise CheckpointError(
@@ -120,7 +120,7 @@ class Checkpoints:
                 advice="check the disk; the checkpoint before it is used",
             )
         with self._artifacts.read(checkpoint.key) as file:
-            load_checkpoint(loop, file)
+            load_checkpoint(loop, file, run=self._run.uid)
 
 
 def nearest(checkpoints: Sequence[Checkpoint], step: int | None) -> Checkpoint | None:

@@ -2,27 +2,30 @@
 
 import pickle
 import random
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
 import torch
 
 from engine.domain.errors import CheckpointError
-from engine.search.loop import SearchLoop
+from engine.optimisation.loop import Loop
 
 SCHEMA = 1
 FREE_SETTINGS = frozenset({"device", "cpu_threads", "checkpoint_minutes"})
 """Settings that may differ between the search saved and the one continued."""
 
 
-def save_checkpoint(loop: SearchLoop, file: BinaryIO) -> None:
+def save_checkpoint(loop: Loop, file: BinaryIO, *, run: str | None = None) -> None:
     """Write the whole state of a search.
 
-    Beside the loop's state it holds the settings, the search space and the
-    states of Python's and torch's own generators.
+    Beside the loop's state it holds the settings, the search space, the states
+    of Python's and torch's own generators, and ``run``, the identity of the
+    run that it belongs to.
     """
     document = {
         "schema": SCHEMA,
+        "run": run,
         "config": loop.config.model_dump(),
         "space": asdict(loop.space),
         "random": _random_state(),
@@ -31,14 +34,20 @@ def save_checkpoint(loop: SearchLoop, file: BinaryIO) -> None:
     torch.save(document, file)
 
 
-def load_checkpoint(loop: SearchLoop, file: BinaryIO) -> None:
+def load_checkpoint(loop: Loop, file: BinaryIO, *, run: str | None = None) -> None:
     """Continue ``loop`` exactly where the file was written.
 
+    Args:
+        loop: Takes the state.
+        file: What :func:`save_checkpoint` wrote.
+        run: The run that it has to be of; None takes that of any.
+
     Raises:
-        CheckpointError: The file is damaged, of a later schema, or of a
-            search with other settings.
+        CheckpointError: The file is damaged, of a later schema, of another
+            run, or of a search with other settings.
     """
     document = _read(file)
+    refuse_other_run(document, run)
     _refuse_other_search(document, loop)
     loop.load_state_dict(document)
     _restore_random_state(document["random"])
@@ -54,7 +63,18 @@ def _read(file: BinaryIO) -> dict[str, Any]:
     return document
 
 
-def _refuse_other_search(document: dict[str, Any], loop: SearchLoop) -> None:
+def refuse_other_run(document: Mapping[str, Any], run: str | None) -> None:
+    """Refuse the content of a checkpoint that names another run than the wanted one.
+
+    Raises:
+        CheckpointError: It does.
+    """
+    found = document.get("run")
+    if run is not None and found is not None and found != run:
+        raise _refused(f"a checkpoint of the run {found}", f"one of the run {run}")
+
+
+def _refuse_other_search(document: dict[str, Any], loop: Loop) -> None:
     saved, wanted = document["config"], loop.config.model_dump()
     for name, value in wanted.items():
         if name not in FREE_SETTINGS and saved.get(name) != value:
@@ -82,7 +102,7 @@ def _restore_random_state(state: dict[str, Any]) -> None:
 
 def _refused(found: str, allowed: str) -> CheckpointError:
     return CheckpointError(
-        asked="to continue from this checkpoint",
+        asked="a continuation of this checkpoint",
         found=found,
         allowed=allowed,
         advice="choose another checkpoint or start a new search",

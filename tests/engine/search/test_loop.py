@@ -196,3 +196,22 @@ def test_a_search_with_relu_probabilities_starts_almost_uniform_with_every_alpha
     loop = make_loop(normalisation="relu")
     assert all((alpha > 0).all() for alpha in loop.supernet.alphas.values())
     assert next(iter(loop)).metrics["entropy"] > 0.9999
+
+
+def test_a_checkpoint_of_another_run_is_refused_even_with_the_same_settings(make_loop):
+    file = io.BytesIO()
+    save_checkpoint(make_loop(), file, run="one")
+    for run in ("one", None):
+        file.seek(0)
+        load_checkpoint(make_loop(), file, run=run)
+    file.seek(0)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(make_loop(), file, run="two")
+    assert str(caught.value) == (
+        "Asked for a continuation of this checkpoint; found a checkpoint of the run one; allowed "
+        "is one of the run two; choose another checkpoint or start a new search."
+    )
+
+
+def test_a_checkpoint_from_before_it_named_its_run_is_still_taken(make_loop):
+    load_checkpoint(make_loop(), _saved(make_loop()), run="two")
