@@ -12,7 +12,8 @@ from engine.domain.run_config import RunConfig
 
 Choices = Mapping[str, Mapping[Any, str]]
 NO_CHOICES: Choices = MappingProxyType({})
-
+OPEN_CHOICES = frozenset({"data"})
+"""Fields whose choices are suggestions, beside which anything may be typed."""
 
 GROUPS = (
     "Task",
@@ -72,7 +73,8 @@ def field_widget(name: str, value: Any, *, key: str, choices: Choices = NO_CHOIC
     field = SearchConfig.model_fields[name]
     label, words = field_label(name), field_help(name)
     if name in choices:
-        return _choice(label, list(choices[name]), value, choices[name], key, words)
+        anything = name in OPEN_CHOICES
+        return _choice(label, list(choices[name]), value, choices[name], key, words, anything)
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))
         return _choice(label, options, value, {}, key, words)
@@ -84,7 +86,13 @@ def field_widget(name: str, value: Any, *, key: str, choices: Choices = NO_CHOIC
 
 
 def _choice(
-    label: str, options: list[Any], value: Any, labels: Mapping[Any, str], key: str, words: str
+    label: str,
+    options: list[Any],
+    value: Any,
+    labels: Mapping[Any, str],
+    key: str,
+    words: str,
+    anything: bool = False,
 ) -> Any:
     if value not in options:
         options = [value, *options]
@@ -95,6 +103,7 @@ def _choice(
         format_func=lambda option: labels.get(option, str(option)),
         key=key,
         help=words,
+        accept_new_options=anything,
     )
 
 

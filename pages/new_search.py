@@ -8,6 +8,7 @@ from app.forms import field_groups, field_widget
 from app.studio import Studio
 from app.widgets import engine_notice, go_to, plain
 from engine.data.summaries import DataSummary, Summary, TextSummary
+from engine.data.table import sources_of
 from engine.domain.config import SearchConfig, make_config
 from engine.domain.errors import StudioError
 from engine.domain.ports import Device
@@ -67,13 +68,18 @@ def render(studio: Studio) -> None:
         _start(studio, values, title, int(priority))
 
 
-def choices_of(studio: Studio) -> dict[str, dict[Any, str]]:
+def choices_of(studio: Studio, task: str) -> dict[str, dict[Any, str]]:
     """Fields of text that have to be chosen: labels by value."""
     catalog = studio.catalog()
-    choices: dict[str, dict[Any, str]] = {"device": device_choices(studio.devices())}
+    choices: dict[str, dict[Any, str]] = {
+        "device": device_choices(studio.devices()),
+        "data": sources_of(task),
+    }
     if catalog is not None:
         choices["task"] = {card.name: card.label for card in catalog.tasks}
-        choices["space"] = {space.name: space.label for space in catalog.spaces}
+        choices["space"] = {
+            space.name: space.label for space in catalog.spaces if space.reads(task)
+        }
     return choices
 
 
@@ -88,9 +94,9 @@ def device_choices(devices: list[Device]) -> dict[str, str]:
 
 def _fields(studio: Studio, start: SearchConfig, preset_name: str) -> dict[str, Any]:
     """Widgets for what means something for the chosen task; the rest stays as in the preset."""
-    choices = choices_of(studio)
     values: dict[str, Any] = start.model_dump()
     task = st.session_state.get(f"{preset_name}-task", start.task)
+    choices = choices_of(studio, task)
     for group, names in field_groups(task=task).items():
         changed = sum(
             getattr(start, name) != SearchConfig.model_fields[name].default for name in names

@@ -77,17 +77,20 @@ class SearchSpace:
             return self.edges_of
         return tuple(range(edge, edge + 1) for edge in range(len(self.edges)))
 
+    def reads(self, task: str) -> bool:
+        """Whether the network around the cells can read a task's data."""
+        return (self.skeleton == "recurrent") == (task == "language_modelling")
+
     def check_task(self, task: str) -> None:
         """Refuse a task whose data the network around the cells cannot read.
 
         Raises:
             InvalidConfig: Text for cells on images, or images for a recurrent cell.
         """
-        for_text = self.skeleton == "recurrent"
-        if for_text != (task == "language_modelling"):
+        if not self.reads(task):
             raise InvalidConfig(
                 asked=f"the search space {self.name!r} for the task {task!r}",
-                found=f"a space for {'text' if for_text else 'images'}",
+                found=f"a space for {'text' if self.skeleton == 'recurrent' else 'images'}",
                 allowed="rnn for language_modelling; darts or nb201 for images",
                 advice="choose another space or another task",
             )

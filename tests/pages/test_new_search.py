@@ -2,6 +2,7 @@
 
 import numpy
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.forms import field_groups, field_help, field_label
 from app.studio import Studio
@@ -13,6 +14,13 @@ from engine.domain.presets import PRESETS, preset_config
 from pages.new_search import device_choices, summary_words
 from tests.e2e.seeding import alive
 from tests.pages.conftest import OpenPage, words
+
+
+def type_data(test: AppTest, text: str) -> None:
+    """Enter what is not among the suggestions, which AppTest refuses without being told of it."""
+    box = test.selectbox(key="digits-data")
+    box.options.append(text)
+    box.set_value(text)
 
 
 def test_form_has_every_field_of_the_config_once():
@@ -50,7 +58,7 @@ def test_start_queues_the_search_and_opens_it(studio: Studio, page: OpenPage):
 
 def test_missing_data_are_one_sentence_and_queue_nothing(studio: Studio, page: OpenPage):
     test = page("new")
-    test.text_input(key="digits-data").set_value("/nowhere/at-all")
+    type_data(test, "/nowhere/at-all")
     test.button(key="start").click().run()
     assert not test.exception
     assert "at" in test.error[0].value
@@ -70,7 +78,7 @@ def test_check_tells_what_the_data_are(studio: Studio, page: OpenPage, tmp_path)
     path = tmp_path / "mine.npz"
     numpy.savez(path, train_images=images, train_labels=numpy.arange(12) % 3)
     test = page("new")
-    test.text_input(key="digits-data").set_value(str(path))
+    type_data(test, str(path))
     test.button(key="check").click().run()
     assert not test.exception
     shown = test.success[0].value.replace("\\", "")
@@ -123,10 +131,20 @@ def test_only_what_means_something_for_the_task_is_asked(studio: Studio, page: O
     assert "topics-channels" not in keys
 
 
-def test_a_space_for_another_kind_of_data_is_one_sentence(studio: Studio, page: OpenPage):
+def test_spaces_and_data_are_those_of_the_task(studio: Studio, page: OpenPage):
     studio.store.publish(gather_catalog())
     test = page("new")
-    test.selectbox(key="digits-space").set_value("rnn")
+    labels = {space.name: space.label for space in gather_catalog().spaces}
+    assert test.selectbox(key="digits-space").options == [labels["darts"], labels["nb201"]]
+    assert "CIFAR-10" in test.selectbox(key="digits-data").options
+    test.segmented_control(key="preset").set_value("topics").run()
+    assert test.selectbox(key="topics-space").options == [labels["rnn"]]
+    assert test.selectbox(key="topics-data").options == ["Python's reference manual"]
+
+
+def test_data_of_another_task_are_one_sentence(studio: Studio, page: OpenPage):
+    test = page("new")
+    type_data(test, "python_topics")
     test.button(key="start").click().run()
-    assert "rnn for language" in test.error[0].value.replace("\\", "")
+    assert "python_topics is language_modelling data" in test.error[0].value.replace("\\", "")
     assert studio.runs() == []
