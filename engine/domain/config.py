@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from engine.domain.derivation import DerivationRule
 from engine.domain.fields import allowed_by, bounds_of, setting, validated
-from engine.domain.run_config import CLASSIFICATION, IMAGES, RunConfig
+from engine.domain.run_config import CLASSIFICATION, IMAGES, TEXT, RunConfig
 from engine.domain.space import Scope
 
 __all__ = [
@@ -272,6 +272,25 @@ class TrainingConfig(RunConfig):
         tasks=IMAGES,
         ge=0.0,
         lt=1.0,
+    )
+    averaging: Literal["none", "asgd"] = setting(
+        "none",
+        "Averaging",
+        "asgd: validation and test use the mean of all weights since the validation loss stopped "
+        "improving (ASGD with the non-monotone trigger of AWD-LSTM).",
+        group="Training",
+        tasks=TEXT,
+    )
+    averaging_patience: int = setting(
+        5,
+        "Averaging patience",
+        "Averaging starts when the validation loss is above the best one before the last so many "
+        "epochs.",
+        group="Training",
+        unit="epochs",
+        tasks=TEXT,
+        ge=1,
+        le=10_000,
     )
     include_validation: bool = setting(
         False,

@@ -12,6 +12,7 @@ from engine.domain.config import AnyConfig
 from engine.domain.errors import NotANumber
 from engine.domain.run import Progress
 from engine.domain.snapshot import Snapshot
+from engine.domain.space import SearchSpace
 from engine.tasks.task import Outputs, Tally, Task
 
 Answer = Callable[[int, Any], Any]
@@ -28,6 +29,10 @@ class Loop(Protocol):
     @property
     def config(self) -> AnyConfig:
         """The run's settings."""
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space of its cells."""
 
     @property
     def progress(self) -> Progress:

@@ -20,17 +20,19 @@ from typing import Protocol
 
 import torch
 
-from engine.domain.config import AnyConfig, SearchConfig
+from engine.domain.config import AnyConfig
 from engine.domain.errors import DeviceMissing, FailureReason, Fenced, NotFound
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import EventKind, Request, Run, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
+from engine.evaluate.loop import TrainingLoop
+from engine.optimisation.loop import Loop
+from engine.runtime.build import build_loop
 from engine.runtime.checkpoints import Checkpoints
 from engine.runtime.devices import CPU
 from engine.runtime.failures import explain
 from engine.runtime.recorder import Recorder, StoreLost
-from engine.search.build import build_search
-from engine.search.loop import SearchLoop
+from engine.runtime.start_weights import start_weights
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +46,18 @@ class Exit(IntEnum):
     STORE_LOST = 75
 
 
-class BuildSearch(Protocol):
-    """Makes a search at its first step: ``engine.search.build.build_search``."""
+class BuildLoop(Protocol):
+    """Makes a search or a training at its first step: :func:`engine.runtime.build.build_loop`."""
 
     def __call__(
         self,
-        config: SearchConfig,
+        config: AnyConfig,
         device: torch.device,
         *,
         report: Callable[[str], None],
         cache: Path | None,
-    ) -> SearchLoop:
-        """The search of a configuration on a device."""
+    ) -> Loop:
+        """The search or training of a configuration on a device."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,9 @@ def work(
     attempt: int,
     *,
     cache: Path | None = None,
-    build: BuildSearch = build_search,
+    build: BuildLoop = build_loop,
 ) -> int:
-    """Run or continue a search until it ends, is asked to leave, or fails.
+    """Run or continue a search or a training until it ends, is asked to leave, or fails.
 
     Must be called from the main thread, since it handles SIGTERM and SIGINT:
     both make a checkpoint and put the run back into the queue.
@@ -137,7 +139,7 @@ def work(
         run_id: The run.
         attempt: The attempt that this process is; another one fences it.
         cache: Folder for downloaded data sets.
-        build: Makes the search.
+        build: Makes the search or the training.
 
     Returns:
         The exit code, one of :class:`Exit`.
@@ -165,7 +167,7 @@ class _Attempt:
         artifacts: ArtifactStore,
         run: Run,
         cache: Path | None,
-        build: BuildSearch,
+        build: BuildLoop,
     ) -> None:
         self._store = store
         self._artifacts = artifacts
@@ -215,21 +217,33 @@ class _Attempt:
                 return self._leaving() or ENGINE_STOPS
             return self._search(loop)
 
-    def _prepare(self) -> SearchLoop:
+    def _prepare(self) -> Loop:
         """The search at its first step or at its last checkpoint."""
         device = torch_device(self._run)
         set_up_torch(self._run.config, device)
         loop = self._build(
-            self._run.search, device, report=self._recorder.report, cache=self._cache
+            self._run.config, device, report=self._recorder.report, cache=self._cache
         )
         self._describe_data(loop)
         checkpoint = self._checkpoints.restore(loop, self._recorder.report)
         if checkpoint is not None:
             self._saved = (checkpoint.step, checkpoint.epoch)
             self._recorder.report(f"Continues from the checkpoint of step {checkpoint.step}.")
+        elif isinstance(loop, TrainingLoop):
+            self._take_over_weights(loop)
         return loop
 
-    def _describe_data(self, loop: SearchLoop) -> None:
+    def _take_over_weights(self, loop: TrainingLoop) -> None:
+        """Start from the weights of another training, where the settings name one."""
+        if loop.config.start_from:
+            weights = start_weights(self._store, self._artifacts, loop.config)
+            taken = loop.start_from(weights)
+            self._recorder.report(
+                f"Starts from the training {loop.config.start_from}: {taken} of its "
+                f"{len(weights)} tensors fit."
+            )
+
+    def _describe_data(self, loop: Loop) -> None:
         """Keep what cost formulas and exports need to know of the data."""
         key = f"runs/{self._run.uid}/data.json"
         try:
@@ -238,7 +252,7 @@ class _Attempt:
             with self._artifacts.write(key) as file:
                 file.write(loop.data_summary.to_json().encode())
 
-    def _search(self, loop: SearchLoop) -> Outcome:
+    def _search(self, loop: Loop) -> Outcome:
         for snapshot in loop.steps():
             self._recorder.put(snapshot, loop.progress)
             if is_epoch_end(snapshot) or self._is_checkpoint_due():
@@ -260,7 +274,7 @@ class _Attempt:
     def _is_checkpoint_due(self) -> bool:
         return time.monotonic() - self._saved_at >= 60.0 * self._run.config.checkpoint_minutes
 
-    def _save(self, loop: SearchLoop, *, measured: bool) -> None:
+    def _save(self, loop: Loop, *, measured: bool) -> None:
         """Commit the history, then checkpoint, unless this place is saved already."""
         self._recorder.flush()
         place = (loop.progress.step, loop.progress.epoch)

@@ -24,6 +24,7 @@ def build_task(
     *,
     halved: bool = False,
     label_smoothing: float = 0.0,
+    evaluation_streams: int = 0,
 ) -> Task:
     """The task of a search or a training.
 
@@ -33,6 +34,8 @@ def build_task(
         device: Where batches go.
         halved: Whether weights and alphas move on halves of their own.
         label_smoothing: Share of each target that is spread over all classes.
+        evaluation_streams: Parallel streams of validation and test texts; 0
+            takes as many as in training.
 
     Raises:
         InvalidConfig: There is no such task.
@@ -68,6 +71,7 @@ def build_task(
             seed=config.seed,
             halved=halved,
             device=device,
+            evaluation_streams=evaluation_streams,
         )
     raise InvalidConfig(
         asked=f"the task {config.task!r}",

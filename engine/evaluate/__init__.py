@@ -1,0 +1,1 @@
+"""Training of a derived network from scratch, measured once on the test data."""
