@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from app.assignments import make_search_config
-from app.commands import derive, import_, job, truth
+from app.commands import derive, import_, job, study, truth
 from app.commands.networks import make_network_file
 from app.plain import plain
 from app.settings import Settings
@@ -280,6 +280,9 @@ def queue_priority(
     studio = _studio()
     studio.set_priority(run_id, priority)
     _show_run(studio.run(run_id), as_json)
+
+
+app.command()(study.study)
 
 
 # Looking
