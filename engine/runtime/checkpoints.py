@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from engine.domain.errors import CheckpointError, NotFound
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import Checkpoint, Run
-from engine.search.checkpoint import load_checkpoint, save_checkpoint
 from engine.optimisation.loop import Loop
+from engine.search.checkpoint import load_checkpoint, save_checkpoint
 
 KEPT = 2
 """The newest checkpoints that are kept, beside the best one."""
