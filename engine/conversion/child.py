@@ -1,7 +1,8 @@
 """The network to take home: a fixed function with all that a file format needs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import torch
@@ -18,11 +19,12 @@ class Port:
 
     Attributes:
         name: In graph formats.
-        batch_axis: The axis that may have any length.
+        axes: By number, the names of the axes that may have any length. Axes
+            of the same name have the same length in all ports.
     """
 
     name: str
-    batch_axis: int = 0
+    axes: Mapping[int, str] = field(default_factory=lambda: {0: "batch"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +33,10 @@ class Child:
 
     Attributes:
         network: Takes and gives tensors.
-        inputs: What it takes.
+        inputs: What it takes; an item is what the free axes of the first one
+            number, such as an image, or a token of a stream.
         outputs: What it gives.
-        example: Real inputs, with two batch items at least.
+        example: Real inputs.
         genotype: Its cells.
         source: The plain Python file that defines it.
         build: Expression over the names of ``source`` that gives the network
@@ -41,6 +44,8 @@ class Child:
         facts: What the model card says of it, as JSON values: ``task``,
             ``data``, ``figures``, ``preprocessing``, ``labels``,
             ``statistics``, ``origin``.
+        graph: The same network in a form that a graph with free axes can hold;
+            None where it is one already.
     """
 
     network: nn.Module
@@ -51,6 +56,7 @@ class Child:
     source: str
     build: str
     facts: Mapping[str, Any]
+    graph: nn.Module | None = None
 
     def answer(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The network's outputs, without a graph."""
@@ -58,20 +64,37 @@ class Child:
             outputs = self.network(*inputs)
         return outputs if isinstance(outputs, tuple) else (outputs,)
 
-    def of_another_size(self, count: int) -> tuple[Tensor, ...]:
-        """The example with another number of batch items, which repeat."""
+    def resized(self, sizes: Mapping[str, int]) -> tuple[Tensor, ...]:
+        """The example with other lengths of free axes, by name; what is there repeats."""
         return tuple(
-            value.index_select(port.batch_axis, torch.arange(count) % value.shape[port.batch_axis])
+            _repeated(
+                value, {axis: sizes[name] for axis, name in port.axes.items() if name in sizes}
+            )
             for port, value in zip(self.inputs, self.example, strict=True)
         )
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The lengths of the free axes in the example, by name."""
+        return {
+            name: value.shape[axis]
+            for port, value in zip(self.inputs, self.example, strict=True)
+            for axis, name in port.axes.items()
+        }
+
     def cost(self) -> Cost:
-        """Trainable parameters, and multiply-adds of one batch item, by running it."""
+        """Trainable parameters, and multiply-adds of one item, by running the example."""
         parameters = sum(p.numel() for p in self.network.parameters() if p.requires_grad)
-        items = self.example[0].shape[self.inputs[0].batch_axis]
+        items = prod(self.example[0].shape[axis] for axis in self.inputs[0].axes)
         with FlopCounterMode(display=False) as counter:
             self.answer(self.example)
         return Cost(parameters, counter.get_total_flops() // (2 * items))
+
+
+def _repeated(value: Tensor, lengths: Mapping[int, int]) -> Tensor:
+    for axis, length in lengths.items():
+        value = value.index_select(axis, torch.arange(length) % value.shape[axis])
+    return value
 
 
 def furthest(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:

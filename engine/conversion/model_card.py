@@ -15,6 +15,10 @@ LIMITS = """\
   nothing was chosen on."""
 
 
+LISTED = 100
+"""Labels that the card names, at most."""
+
+
 def model_card(child: Child, checks: Mapping[str, Any]) -> str:
     """The card as Markdown.
 
@@ -39,7 +43,7 @@ def model_card(child: Child, checks: Mapping[str, Any]) -> str:
                 "digest of the data (SHA-256)": facts["data_digest"],
                 "search space": child.genotype.space.label,
                 "parameters": f"{cost.parameters:,}",
-                "multiply-adds per item": f"{cost.multiply_adds:,}",
+                f"multiply-adds per {facts['item']}": f"{cost.multiply_adds:,}",
                 "weights": facts["trained"]["how"],
                 "weights of step": facts["trained"]["step"],
                 **_rule(child),
@@ -58,7 +62,7 @@ def model_card(child: Child, checks: Mapping[str, Any]) -> str:
         "",
         *_table(
             {
-                **{f"input `{p.name}`": _shape(p.batch_axis, v.shape) for p, v in _ports(child)},
+                **{f"input `{p.name}`": _shape(p.axes, v.shape) for p, v in _ports(child)},
                 **_named("", facts["preprocessing"]),
             }
         ),
@@ -82,8 +86,8 @@ def _ports(child: Child) -> Iterable[tuple[Any, Any]]:
     return zip(child.inputs, child.example, strict=True)
 
 
-def _shape(batch_axis: int, shape: Iterable[int]) -> str:
-    words = ["any" if axis == batch_axis else str(size) for axis, size in enumerate(shape)]
+def _shape(axes: Mapping[int, str], shape: Iterable[int]) -> str:
+    words = [f"any {axes[axis]}" if axis in axes else str(n) for axis, n in enumerate(shape)]
     return f"[{', '.join(words)}]"
 
 
@@ -105,7 +109,9 @@ def _figures(figures: Mapping[str, float]) -> Iterator[str]:
 
 
 def _labels(labels: list[str]) -> Iterator[str]:
-    if labels:
+    if len(labels) > LISTED:
+        yield f"Outputs: {len(labels):,} in the order of `facts.labels` in bundle.json."
+    elif labels:
         yield "Outputs in the order: " + ", ".join(_plain(label) for label in labels) + "."
 
 

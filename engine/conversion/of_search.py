@@ -1,34 +1,28 @@
 """From a search at one of its checkpoints to the network of a genotype."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from engine.conversion.child import Child, Port
+from engine.conversion.child import Child
+from engine.conversion.pictures import PictureTask, child_of_pictures, training_images
 from engine.conversion.statistics import fix_statistics
+from engine.conversion.texts import child_of_texts
 from engine.data.shapes import network_shape
-from engine.domain.errors import CheckpointError, DataError, InvalidConfig, InvalidGenotype
+from engine.domain.errors import CheckpointError, DataError, InvalidGenotype
 from engine.domain.genotype import Genotype, check_space
-from engine.export.module import render_module
+from engine.domain.language_cost import LanguageShape
 from engine.model.derived import DerivedNetwork, load_weights
+from engine.model.recurrent_derived import DerivedRecurrentNetwork, load_recurrent_weights
 from engine.operations.blocks import NormStyle
 from engine.search.loop import SearchLoop
-from engine.tasks.image_classification import ImageClassification
-from engine.tasks.semantic_segmentation import SemanticSegmentation
-from engine.tasks.task import Task
-
-ImageTask = ImageClassification | SemanticSegmentation
+from engine.tasks.language_modelling import LanguageModelling
 
 FIXED = NormStyle(affine=False, running=True)
 """Normalisations as in the search, but with statistics that stay."""
 
 STATISTICS_BATCHES = 64
 """Training batches that the statistics of the normalisations are measured on, at most."""
-
-EXAMPLES = 8
-"""Validation images that go with the network."""
 
 
 def child_of_search(
@@ -48,20 +42,11 @@ def child_of_search(
         InvalidGenotype: The genotype is of another space or number of nodes.
         DataError: The data are others than those the genotype was found on.
         CheckpointError: The checkpoint lacks a weight.
-        InvalidConfig: The task has no network that could be taken home.
     """
     _check_space(loop, genotype)
     _check_data(loop, genotype)
-    task = loop.config.task
-    if task not in BUILDERS:
-        raise InvalidConfig(
-            asked=f"a network of the task {task!r} to take home",
-            found="no conversion of such networks",
-            allowed=f"one of {', '.join(BUILDERS)}",
-            advice="export the genotype or the checkpoint instead",
-        )
     try:
-        child = BUILDERS[task](loop, genotype)
+        child = _built(loop, genotype)
     except KeyError as error:
         raise CheckpointError(
             asked=f"the weights of this genotype from step {loop.progress.step}",
@@ -70,7 +55,7 @@ def child_of_search(
             advice="choose another checkpoint",
         ) from None
     facts = {**child.facts, **_shared_facts(loop, genotype), "origin": dict(origin or {})}
-    return Child(**{**vars(child), "facts": facts})
+    return replace(child, facts=facts)
 
 
 def _check_space(loop: SearchLoop, genotype: Genotype) -> None:
@@ -113,64 +98,39 @@ def _shared_facts(loop: SearchLoop, genotype: Genotype) -> dict[str, Any]:
     }
 
 
-def _classifier(loop: SearchLoop, genotype: Genotype) -> Child:
+def _built(loop: SearchLoop, genotype: Genotype) -> Child:
+    """The child with what its kind of network says of it."""
+    if isinstance(loop.task, LanguageModelling):
+        return _language_model(loop, loop.task, genotype)
+    if isinstance(loop.task, PictureTask):
+        return _network_of_cells(loop, loop.task, genotype)
+    raise TypeError(f"no network of {type(loop.task).__name__} can be taken home")
+
+
+def _network_of_cells(loop: SearchLoop, task: PictureTask, genotype: Genotype) -> Child:
     """A network from images to scores of their classes, or of those of their pixels."""
-    task = loop.task
-    if not isinstance(task, ImageTask):
-        raise TypeError(f"{type(task).__name__} serves no images with classes")
-    summary = task.summary
-    shape = network_shape(loop.config, summary)
+    shape = network_shape(loop.config, task.summary)
     network = DerivedNetwork(genotype, **shape.arguments, style=FIXED)
     load_weights(network, loop.supernet.state_dict())
     network.to(task.device)
-    batches = fix_statistics(network, _training_images(task))
-    images, _ = next(iter(task.validation_batches()))
-    figures = _measured(network, task)
-    mean, std = (values.tolist() for values in (task.normalise.mean, task.normalise.std))
-    return Child(
-        network=network.cpu(),
-        inputs=(Port("images"),),
-        outputs=(Port("scores"),),
-        example=(images[:EXAMPLES].cpu(),),
-        genotype=genotype,
-        source=render_module(genotype, shape).decode(),
-        build=f"build(style=NormStyle(affine={FIXED.affine}, running={FIXED.running}))",
-        facts={
-            "figures": figures,
-            "statistics": f"Means and variances of all batch normalisations were measured on "
-            f"{batches} batches of {loop.config.batch_size} training images, augmented as in the "
-            "search, and are fixed; in the search they come from each batch itself.",
-            "preprocessing": {
-                "input": f"float32 [batch, {summary.in_channels}, {summary.height}, "
-                f"{summary.width}] = (pixel - mean) / std, pixels from 0 to 255",
-                "mean": mean,
-                "std": std,
-            },
-            "labels": list(summary.class_names),
-        },
+    batches = fix_statistics(network, training_images(task, STATISTICS_BATCHES))
+    return child_of_pictures(
+        task,
+        network,
+        genotype,
+        shape,
+        style=FIXED,
+        statistics=f"Means and variances of all batch normalisations were measured on {batches} "
+        f"batches of {loop.config.batch_size} training images, augmented as in the search, and are "
+        "fixed; in the search they come from each batch itself.",
     )
 
 
-def _training_images(task: ImageTask) -> Iterator[Tensor]:
-    """The first batches of the search, as it saw them."""
-    for index in range(min(STATISTICS_BATCHES, task.steps_per_epoch)):
-        yield task.weight_batch(0, index)[0]
-
-
-def _measured(network: Callable[[Any], Any], task: Task) -> dict[str, Any]:
-    """Figures of the network as it is taken home, on validation data."""
-    total = None
-    with torch.no_grad():
-        for inputs, targets in task.validation_batches():
-            tally = task.tally(network(inputs), targets)
-            total = tally if total is None else total + tally
-    if total is None:
-        return {}
-    return {f"validation_{task.score_name}": total.score, "validation_loss": total.loss}
-
-
-BUILDERS: dict[str, Callable[[SearchLoop, Genotype], Child]] = {
-    "image_classification": _classifier,
-    "semantic_segmentation": _classifier,
-}
-"""By task, how its network is made."""
+def _language_model(loop: SearchLoop, task: LanguageModelling, genotype: Genotype) -> Child:
+    """A network from tokens and a state to scores of the next tokens and a state."""
+    shape = LanguageShape(task.vocabulary, loop.config.embedding_size, loop.config.hidden_size)
+    network = DerivedRecurrentNetwork(
+        genotype, vocabulary=shape.vocabulary, embedding=shape.embedding, hidden=shape.hidden
+    )
+    load_recurrent_weights(network, loop.supernet.state_dict())
+    return child_of_texts(task, network.to(task.device).eval(), genotype, shape)

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from engine.conversion.child import Child, furthest
 from engine.conversion.conversion import CannotConvert, Conversion, Converted
-from engine.conversion.program import CHECKED_SIZES, refuse_difference, trace
+from engine.conversion.program import checked_examples, refuse_difference, trace
 from engine.domain.catalog import Card
 from engine.domain.genotype import to_json
 from engine.export.exporter import NETWORK
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import GraphProto, ModelProto
 
 OPSET = 20
 """Version of ONNX's operators: read by onnxruntime from 1.17 on."""
@@ -27,10 +27,10 @@ LARGEST_BYTES = 2**31 - 1
 
 
 def convert_onnx(child: Child) -> Converted:
-    """The graph with its weights, for any number of batch items.
+    """The graph with its weights, for any lengths of its free axes.
 
     The file is loaded into onnxruntime and compared with PyTorch on the real
-    example, on other batch sizes and on random inputs.
+    example, on other lengths and on random inputs.
 
     Raises:
         CannotConvert: It cannot be traced, is too large, or answers otherwise.
@@ -48,7 +48,7 @@ def compare_onnx(child: Child, content: bytes) -> float:
     session = InferenceSession(content, providers=["CPUExecutionProvider"])
     names = [port.name for port in child.outputs]
     difference = 0.0
-    for inputs in (child.example, *map(child.of_another_size, CHECKED_SIZES), _random(child)):
+    for inputs in (*checked_examples(child), _random(child)):
         fed = {port.name: value.numpy() for port, value in zip(child.inputs, inputs, strict=True)}
         found = [torch.from_numpy(value) for value in session.run(names, fed)]
         difference = max(difference, furthest(child.answer(inputs), found))
@@ -73,7 +73,7 @@ def _serialised(child: Child) -> bytes:
 
     program = trace(child)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore", DeprecationWarning)
             made = torch.onnx.export(
                 program,
@@ -103,18 +103,28 @@ def _serialised(child: Child) -> bytes:
 
 
 def _tidy(model: ModelProto, child: Child) -> None:
-    """Name the free axis, drop traces of this machine's source files, so that bytes repeat."""
+    """Name the free axes, drop traces of this machine's source files, so that bytes repeat."""
     ports = (*child.inputs, *child.outputs)
     for port, value in zip(ports, (*model.graph.input, *model.graph.output), strict=True):
-        value.type.tensor_type.shape.dim[port.batch_axis].dim_param = "batch"
-    del model.graph.value_info[:]
-    for part in (model, model.graph, *model.graph.node, *model.graph.initializer):
+        for axis, name in port.axes.items():
+            value.type.tensor_type.shape.dim[axis].dim_param = name
+    model.doc_string = ""
+    del model.metadata_props[:]
+    _tidy_graph(model.graph)
+
+
+def _tidy_graph(graph: GraphProto) -> None:
+    """Drop what says from where the parts of a graph, and of those within it, came."""
+    del graph.value_info[:]
+    values = (*graph.input, *graph.output)
+    for part in (graph, *graph.node, *graph.initializer, *values):
         part.doc_string = ""
         del part.metadata_props[:]
-    for value in (*model.graph.input, *model.graph.output):
-        del value.metadata_props[:]
-    for node in model.graph.node:
+    for node in graph.node:
         node.name = ""
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _tidy_graph(attribute.g)
 
 
 def _annotate(model: ModelProto, child: Child) -> None:

@@ -1,8 +1,10 @@
 """The network as a program of torch.export, which runs without its Python source."""
 
+from collections.abc import Iterator
 from io import BytesIO
 
 import torch
+from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from engine.conversion.child import Child, furthest
@@ -11,23 +13,36 @@ from engine.domain.catalog import Card
 from engine.export.exporter import NETWORK
 
 CHECKED_SIZES = (1, 3)
-"""Batch sizes, beside that of the example, at which copies are compared."""
+"""Lengths of each free axis, beside that of the example, at which copies are compared."""
+
+
+def checked_examples(child: Child) -> Iterator[tuple[Tensor, ...]]:
+    """The example, and others of it with one free axis of another length."""
+    yield child.example
+    for name in child.sizes:
+        for length in CHECKED_SIZES:
+            yield child.resized({name: length})
 
 
 def trace(child: Child) -> ExportedProgram:
-    """The network's graph for any number of batch items.
+    """The network's graph for any lengths of its free axes.
 
     Raises:
         CannotConvert: Its answer to one item depends on how many there are, or
             it does something that no graph can hold.
     """
-    batch = Dim("batch")
+    free = {name: Dim(name) for name in child.sizes}
+    # A length of 1 would be taken for a fixed one.
+    example = child.resized({name: max(2, length) for name, length in child.sizes.items()})
     try:
-        return torch.export.export(
-            child.network,
-            child.example,
-            dynamic_shapes=tuple({port.batch_axis: batch} for port in child.inputs),
-        )
+        with torch.no_grad():
+            return torch.export.export(
+                child.graph or child.network,
+                example,
+                dynamic_shapes=tuple(
+                    {axis: free[name] for axis, name in port.axes.items()} for port in child.inputs
+                ),
+            )
     except (RuntimeError, ValueError, AssertionError) as error:
         raise CannotConvert(
             asked=f"a graph of this network for inputs of the shapes {_shapes(child)}",
@@ -47,7 +62,7 @@ def convert_program(child: Child) -> Converted:
     torch.export.save(trace(child), file)
     again = torch.export.load(BytesIO(file.getvalue())).module()
     difference = 0.0
-    for inputs in (child.example, *map(child.of_another_size, CHECKED_SIZES)):
+    for inputs in checked_examples(child):
         with torch.no_grad():
             outputs = again(*inputs)
         found = outputs if isinstance(outputs, tuple) else (outputs,)

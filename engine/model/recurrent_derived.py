@@ -68,17 +68,40 @@ class RecurrentCell(nn.Module):
             mask: Dropout mask [B, H] of every state that a linear map reads.
             value: The rule by which a node's value is found.
         """
-        of_inputs, of_state = self.first.weight.split([self.inputs, state.shape[-1]], dim=1)
+        of_inputs, of_state = self.parts()
         outputs = []
         for time, projected in enumerate(functional.linear(inputs, of_inputs)):
-            read = functional.linear(masked(state, mask), of_state)
-            gate, candidate = (projected + read).chunk(2, dim=-1)
-            states = [torch.lerp(state, candidate.tanh(), gate.sigmoid())]
-            for node in range(self.count):
-                states.append(value(node, time, states))
-            state = torch.stack(states[1:]).mean(dim=0)
+            read = projected + functional.linear(masked(state, mask), of_state)
+
+            def value_now(node: int, states: Sequence[Tensor], time: int = time) -> Tensor:
+                return value(node, time, states)
+
+            state = self.step(read, state, value_now)
             outputs.append(state)
         return torch.stack(outputs)
+
+    def parts(self) -> tuple[Tensor, Tensor]:
+        """The parts of W that read x, [2 H, E], and h, [2 H, H]."""
+        of_inputs, of_state = self.first.weight.split(
+            [self.inputs, self.first.in_features - self.inputs], dim=1
+        )
+        return of_inputs, of_state
+
+    def step(
+        self, read: Tensor, state: Tensor, value: Callable[[int, Sequence[Tensor]], Tensor]
+    ) -> Tensor:
+        """The state [B, H] after one input.
+
+        Args:
+            read: (c, u) = [x, h] W, [B, 2 H].
+            state: The state h before it.
+            value: The value of a node from its number and the states so far.
+        """
+        gate, candidate = read.chunk(2, dim=-1)
+        states = [torch.lerp(state, candidate.tanh(), gate.sigmoid())]
+        for node in range(self.count):
+            states.append(value(node, states))
+        return torch.stack(states[1:]).mean(dim=0)
 
     def project(self, node: int, sources: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gates sigmoid(c) and candidates u of a node for sources [..., B, H]."""

@@ -78,6 +78,10 @@ class LanguageModelling:
             texts are long enough; 0 means B. Fewer streams are slower, and
             better, since fewer tokens have no text before them.
 
+    Attributes:
+        vocabulary: Number V of tokens.
+        words: The tokens in the order of their numbers.
+
     Raises:
         DataError: A text is too short for one window.
     """
@@ -99,7 +103,8 @@ class LanguageModelling:
     ) -> None:
         self.summary = data.summary
         self.device = device
-        self.vocabulary = len(data.vocabulary)
+        self.words = data.vocabulary
+        self.vocabulary = len(self.words)
         self._bptt = bptt
         self._hidden = hidden
         self._beta = temporal_regularisation

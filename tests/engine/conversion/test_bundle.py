@@ -147,7 +147,7 @@ def test_the_bundle_holds_the_genotype_and_a_card_that_says_what_it_is(child, bu
         f"{child.cost().multiply_adds:,}",
         "validation_accuracy",
         "2 batches of 32 training images",
-        "[any, 1, 8, 8]",
+        "[any batch, 1, 8, 8]",
         'a "run" \\| with &lt;marks>',
     ):
         assert words in card, words

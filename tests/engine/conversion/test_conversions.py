@@ -49,7 +49,7 @@ def test_the_program_runs_without_source_for_any_batch(child):
     made = convert_program(child)
     program = torch.export.load(BytesIO(made.content)).module()
     for count in (1, 2, 11):
-        inputs = child.of_another_size(count)
+        inputs = child.resized({"batch": count})
         assert furthest(child.answer(inputs), (program(*inputs),)) < 1e-4
     assert made.facts["difference"] < 1e-4
 
@@ -58,7 +58,7 @@ def test_the_program_runs_without_source_for_any_batch(child):
 def test_onnx_answers_as_pytorch_does_for_any_batch(child, onnx_file):
     session = onnxruntime.InferenceSession(onnx_file.content, providers=["CPUExecutionProvider"])
     for count in (1, 2, 11):
-        images = child.of_another_size(count)[0] + torch.randn(1)
+        images = child.resized({"batch": count})[0] + torch.randn(1)
         (found,) = session.run(["scores"], {"images": images.numpy()})
         torch.testing.assert_close(
             torch.from_numpy(found), child.answer((images,))[0], atol=1e-4, rtol=0
