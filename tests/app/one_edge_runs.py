@@ -24,14 +24,20 @@ ONE_EDGE = SearchSpace(
 
 
 def seed_one_edge_run(
-    studio: Studio, *, count: int = 40, upto: int | None = None, draws: int = 1, seed: int = 0
+    studio: Studio,
+    *,
+    count: int = 40,
+    upto: int | None = None,
+    draws: int = 1,
+    seed: int = 0,
+    name: str = "one edge",
 ) -> Run:
     """A running search in that space, with the first ``upto`` of ``count`` snapshots."""
     catalog = gather_catalog()
     store: RunStore = studio.store
     store.publish(replace(catalog, spaces=(*catalog.spaces, ONE_EDGE)))
     config = config_of(draws, seed)
-    run = store.create(config, name="one edge")
+    run = store.create(config, name=name)
     claimed = store.claim(run.id, node=NODE.name, device=CPU)
     assert claimed is not None
     space = store.space_of(claimed)
