@@ -1,0 +1,169 @@
+"""Writes the tables of docs/results.md from the reports of studies in benchmarks/raw.
+
+A report is what ``egs study FILE -o benchmarks/raw/NAME.json`` writes. Only the
+part of the page between the two marks is replaced; the rest is left as it is.
+Other JSON files in the folder are passed over.
+
+    python benchmarks/results.py [--raw benchmarks/raw] [--page docs/results.md]
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from app.study import KIND
+from engine.domain.comparison import Measure
+from engine.domain.statistics import Spread
+
+ROOT = Path(__file__).parents[1]
+START = "<!-- The part up to the next mark is written by benchmarks/results.py. -->"
+END = "<!-- End of that part. -->"
+HEAD = """\
+# Results
+
+Measured by the commands beside the tables. A mean stands with its sample standard deviation over
+seeds; [studies.md](studies.md) says what the figures are and how two configurations are compared.
+"""
+
+
+def main() -> None:
+    """Replace the part between the marks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--raw", type=Path, default=ROOT / "benchmarks" / "raw")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "results.md")
+    given = parser.parse_args()
+    reports = read_reports(given.raw)
+    if not reports:
+        print(f"No reports of studies in {given.raw}.", file=sys.stderr)
+        return
+    before = given.page.read_text(encoding="utf-8") if given.page.exists() else HEAD
+    sections = [section(found, relative(path, given.page)) for path, found in reports.items()]
+    given.page.write_text(with_sections(before, sections), encoding="utf-8")
+    print(f"{len(reports)} studies are in {given.page}.")
+
+
+def read_reports(folder: Path) -> dict[Path, dict[str, Any]]:
+    """The reports of studies in a folder by their file, in order of their names."""
+    found = {path: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))}
+    return {
+        path: report
+        for path, report in found.items()
+        if isinstance(report, dict) and report.get("kind") == KIND
+    }
+
+
+def relative(path: Path, page: Path) -> str:
+    """The way from a page to a file, for a link."""
+    return Path(os.path.relpath(path.resolve(), page.resolve().parent)).as_posix()
+
+
+def with_sections(page: str, sections: Sequence[str]) -> str:
+    """A page with its written part replaced, or added at its end."""
+    part = "\n".join([START, *("\n" + text for text in sections), END])
+    if START in page and END in page:
+        before, rest = page.split(START, 1)
+        return before + part + rest.split(END, 1)[1]
+    return page.rstrip("\n") + "\n\n" + part + "\n"
+
+
+def section(report: dict[str, Any], link: str) -> str:
+    """One study in Markdown: what was run, means, sentences, figures by seed, settings."""
+    measures = [Measure(**values) for values in report["measures"]]
+    return "\n".join(
+        [
+            f"## {report['name']}\n",
+            *_origin(report, link),
+            "",
+            *_table(("configuration", "seeds", *_labels(measures)), _means(report, measures)),
+            "",
+            *_sentences(report),
+            "<details><summary>By seed</summary>\n",
+            *_table(("configuration", "seed", *_labels(measures)), _trials(report, measures)),
+            "",
+            *_reasons(report),
+            "</details>\n",
+            "<details><summary>Settings that differ from the defaults</summary>\n",
+            *(_settings(one) for one in report["configurations"]),
+            "\n</details>\n",
+        ]
+    )
+
+
+def _origin(report: dict[str, Any], link: str) -> list[str]:
+    seeds = ", ".join(map(str, report["seeds"]))
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    state = "" if report["complete"] else " **Not all runs have completed.**"
+    return [
+        f"`{report['command']}`\n",
+        f"Data `{report['data']}`, seeds {seeds}; {versions}; {report['made_at'][:10]}. "
+        f"Raw figures: [{link.rsplit('/', 1)[-1]}]({link}).{state}",
+    ]
+
+
+def _labels(measures: Iterable[Measure]) -> list[str]:
+    return [measure.label for measure in measures]
+
+
+def _means(report: dict[str, Any], measures: Sequence[Measure]) -> list[list[str]]:
+    rows = []
+    for one in report["configurations"]:
+        spreads = {name: Spread(**values) for name, values in one["summary"].items()}
+        done = sum(trial["state"] == "completed" for trial in one["trials"])
+        texts = [measure.spread_text(spreads.get(measure.name)) for measure in measures]
+        rows.append([one["name"], f"{done}/{len(report['seeds'])}", *texts])
+    return rows
+
+
+def _trials(report: dict[str, Any], measures: Sequence[Measure]) -> list[list[str]]:
+    return [
+        [
+            one["name"],
+            str(trial["seed"]),
+            *(measure.text(trial["figures"].get(measure.name)) for measure in measures),
+        ]
+        for one in report["configurations"]
+        for trial in one["trials"]
+    ]
+
+
+def _reasons(report: dict[str, Any]) -> list[str]:
+    """Why figures are missing, a line a run."""
+    lines = [
+        f"* {escaped(one['name'])}, seed {trial['seed']}: {escaped(' '.join(trial['why']))}"
+        for one in report["configurations"]
+        for trial in one["trials"]
+        if trial["why"]
+    ]
+    return [*lines, ""] if lines else []
+
+
+def _sentences(report: dict[str, Any]) -> list[str]:
+    lines = []
+    for comparison in report["comparisons"]:
+        exact = (comparison["test"] or {}).get("exact_p")
+        beside = "" if exact is None else f" Exact sign-flip test: p = {exact:.3f}."
+        lines.append(f"* {escaped(comparison['sentence'])}{beside}")
+    return [*lines, ""] if lines else []
+
+
+def _settings(one: dict[str, Any]) -> str:
+    values = ", ".join(f"`{key}={value}`" for key, value in one["settings"].items())
+    return f"* {escaped(one['name'])}: {values}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    marks = ["---", *["---:"] * (len(head) - 1)]
+    return [f"| {' | '.join(map(escaped, cells))} |" for cells in (head, marks, *rows)]
+
+
+def escaped(text: str) -> str:
+    """Text that a Markdown table takes for text."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    main()
