@@ -21,12 +21,13 @@ from engine.domain.space import Scope, SearchSpace
 from engine.model.dropouts import Dropouts, dropout_mask, masked
 from engine.model.estimator import CodeSampler
 from engine.model.heads import PixelClassifier
-from engine.model.recurrent_derived import INITIAL_RANGE, TokenEnds
+from engine.model.recurrent_derived import TokenEnds, initialise_recurrent
+from engine.model.supernet import initialise_weights
 from engine.operations.blocks import EVALUATION
 from engine.operations.dilation import dilate
 from engine.operations.text import Predictions, Text
 from engine.search.observe import observe_codes
-from engine.tasks.randomness import generator
+from engine.tasks import randomness
 
 BLOCKS_A_CELL = 2
 """Residual blocks where a derived network has a cell; ResNet-18 has as many in a stage."""
@@ -50,17 +51,26 @@ class LstmLanguageModel(nn.Module):
         hidden: Units H of the LSTM. The state that is carried has 2 H entries:
             the output h and the memory c.
         dropouts: What is dropped while training.
+        generator: Source of all initial values; None is torch's own.
     """
 
     def __init__(
-        self, vocabulary: int, embedding: int, hidden: int, dropouts: Dropouts | None = None
+        self,
+        vocabulary: int,
+        embedding: int,
+        hidden: int,
+        dropouts: Dropouts | None = None,
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.dropouts = dropouts or Dropouts()
         self.ends = TokenEnds(vocabulary, embedding, embedding)
         self.lstm = nn.LSTM(embedding, hidden)
         self.projection = nn.Linear(hidden, embedding, bias=False)
-        nn.init.uniform_(self.ends.embedding.weight, -INITIAL_RANGE, INITIAL_RANGE)
+        initialise_recurrent(self.ends, generator)
+        for layer in (self.lstm, self.projection):
+            for weight in layer.parameters():
+                nn.init.uniform_(weight, -(hidden**-0.5), hidden**-0.5, generator=generator)
 
     @property
     def state_size(self) -> int:
@@ -113,7 +123,12 @@ def lstm_parameters(vocabulary: int, embedding: int, hidden: int) -> int:
 
 
 def lstm_of_size(
-    parameters: int, *, vocabulary: int, embedding: int, dropouts: Dropouts | None = None
+    parameters: int,
+    *,
+    vocabulary: int,
+    embedding: int,
+    dropouts: Dropouts | None = None,
+    generator: torch.Generator | None = None,
 ) -> LstmLanguageModel:
     """The language model whose number of parameters is nearest, by its units H."""
 
@@ -121,7 +136,7 @@ def lstm_of_size(
         return lstm_parameters(vocabulary, embedding, hidden)
 
     hidden = _nearest(count, parameters, range(1, LARGEST_LAYER))
-    return LstmLanguageModel(vocabulary, embedding, hidden, dropouts)
+    return LstmLanguageModel(vocabulary, embedding, hidden, dropouts, generator)
 
 
 class ResidualSegmenter(nn.Module):
@@ -133,11 +148,14 @@ class ResidualSegmenter(nn.Module):
     Args:
         widths: Channels after the stem and after each reduction.
         shape: Image, cells, strides, classes and the channels of the head.
-        head_dropout: Dropout of the head.
+        generator: Source of all initial values; None is torch's own.
     """
 
     def __init__(
-        self, widths: Sequence[int], shape: NetworkShape, *, head_dropout: float = 0.0
+        self,
+        widths: Sequence[int],
+        shape: NetworkShape,
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         places = places_of(shape)
@@ -158,8 +176,10 @@ class ResidualSegmenter(nn.Module):
             channels=shape.aspp_channels,
             rates=aspp_rates((shape.height, shape.width), places[-1].grid.scale),
             style=EVALUATION,
-            dropout=head_dropout,
+            dropout=0.0,
         )
+        if generator is not None:
+            initialise_weights(self, generator)
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores [B, K, H, W] of images [B, in_channels, H, W]."""
@@ -194,7 +214,7 @@ def residual_blocks(inputs: int, outputs: int, place: CellPlace) -> Iterable[nn.
 
 
 def residual_of_size(
-    parameters: int, shape: NetworkShape, *, head_dropout: float = 0.0
+    parameters: int, shape: NetworkShape, generator: torch.Generator | None = None
 ) -> ResidualSegmenter:
     """The network whose number of parameters is near ``parameters``.
 
@@ -220,7 +240,7 @@ def residual_of_size(
 
         finer = range(widths[level], 2 * widths[level] + 2)
         widths[level] = _nearest(with_more, parameters, finer, above=level == 0)
-    return ResidualSegmenter(widths, shape, head_dropout=head_dropout)
+    return ResidualSegmenter(widths, shape, generator)
 
 
 def parameters_of(network: nn.Module) -> int:
@@ -231,7 +251,7 @@ def parameters_of(network: nn.Module) -> int:
 def random_genotype(space: SearchSpace, *, draws: int, scope: Scope, seed: int) -> Genotype:
     """A cell drawn as random search draws it: one code of alphas that are all alike."""
     sampler = CodeSampler(space, draws=draws, scope=scope, route="even", normalisation="softmax")
-    random = generator(seed, "random cell")
+    random = randomness.generator(seed, "random cell")
     alphas = torch.zeros(len(space.edges), len(space.operations))
     codes = {kind: sampler.draw(alphas, 1.0, random) for kind in space.cell_kinds}
     if space.none_index is not None:
