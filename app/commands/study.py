@@ -50,6 +50,8 @@ def study(
     changes = {**({"data": data} if data is not None else {}), **assigned(settings_given or [])}
     plan = read_study(_text_of(file), changes=changes, truth=str(truth) if truth else None)
     table = _table(plan, file, given=truth, settings=settings)
+    if output is not None:
+        _write(output, None)
     studio = open_studio(settings)
     known = len(runs_of(studio, plan))
     runs = queue_study(studio, plan, priority=priority)
@@ -188,12 +190,16 @@ def _command(
     return shlex.join(words)
 
 
-def _write(path: Path, text: str) -> None:
-    """Write beside its place, then rename, so that a file is whole or not there."""
+def _write(path: Path, text: str | None) -> None:
+    """Write beside its place, then rename, so that a file is whole or not there.
+
+    Without a text only try whether it could be written.
+    """
     part = path.with_name(path.name + ".part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        part.write_text(text or "", encoding="utf-8")
+        if text is not None:
+            part.replace(path)
     except OSError as error:
         raise InvalidConfig(
             asked=f"the file {str(path)!r}",
