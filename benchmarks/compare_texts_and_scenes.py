@@ -13,8 +13,8 @@ the end of its training. The raw figures go to a JSON file after each training;
 started again, only what the file lacks is measured.
 
     python -m benchmarks.compare_texts_and_scenes --camvid FOLDER --wikitext2 FOLDER
-    python -m benchmarks.compare_texts_and_scenes            # the built-in data
-    python -m benchmarks.compare_texts_and_scenes --quick    # one step of each kind; says nothing
+    python -m benchmarks.compare_texts_and_scenes --built-in
+    python -m benchmarks.compare_texts_and_scenes --quick    # one epoch of each; says nothing
 """
 
 import argparse
@@ -129,9 +129,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is missing, and print mean and spread."""
     given = parser().parse_args(arguments)
     figures = Figures(given.out or (None if given.quick else RAW))
-    for comparison in comparisons(given):
+    chosen = comparisons(given)
+    if not chosen:
+        print("Say what to compare: --built-in, --camvid FOLDER, --wikitext2 FOLDER, or --quick.")
+    for comparison in chosen:
         for seed in range(1 if given.quick else given.seeds):
-            compare(comparison, seed, figures, random_cells=given.random_cells)
+            search_seed = 0 if given.one_search else seed
+            compare(comparison, seed, search_seed, figures, random_cells=given.random_cells)
     for line in summary(figures.rows):
         print(line)
 
@@ -143,7 +147,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--camvid", type=Path, help="folder with train, val, test and classes.txt")
     made.add_argument("--wikitext2", type=Path, help="folder with train, valid and test .txt")
+    made.add_argument("--built-in", action="store_true", help="the data that need no file")
     made.add_argument("--seeds", type=int, default=3)
+    made.add_argument(
+        "--one-search", action="store_true", help="search with seed 0 only, train with all seeds"
+    )
     made.add_argument("--random-cells", type=int, default=1, help="random cells a seed")
     made.add_argument("--quick", action="store_true", help="one epoch on few data, one seed")
     made.add_argument("--out", type=Path, help=f"the JSON file; {RAW.name} in benchmarks/raw")
@@ -151,26 +159,31 @@ def parser() -> argparse.ArgumentParser:
 
 
 def comparisons(given: argparse.Namespace) -> list[Comparison]:
-    """The data sets that were given as folders, or else the built-in ones."""
+    """What was asked for; the built-in data where a quick round is given no folder."""
     folders = {"camvid-cpu": given.camvid, "wikitext2-cpu": given.wikitext2}
     chosen = {name: {"data": str(folder)} for name, folder in folders.items() if folder}
+    if given.built_in or (given.quick and not chosen):
+        chosen |= {"digit-scenes": {}, "topics": {}}
     return [
         Comparison(name, {**settings, **QUICK}, 1)
         if given.quick
         else Comparison(name, settings, TRAINING_EPOCHS[name])
-        for name, settings in (chosen or {"digit-scenes": {}, "topics": {}}).items()
+        for name, settings in chosen.items()
     ]
 
 
-def compare(comparison: Comparison, seed: int, figures: Figures, *, random_cells: int) -> None:
+def compare(
+    comparison: Comparison, seed: int, search_seed: int, figures: Figures, *, random_cells: int
+) -> None:
     """Search, derive, and train everything that is compared, with one seed."""
-    config = comparison.search_config(seed)
+    config = comparison.search_config(search_seed)
     set_up_torch(config, CPU)
     data = load_data(config)
 
-    def obtain(network: str, cell: int, settings: RunConfig, measure: Callable[[], Row]) -> Row:
-        key = {"comparison": comparison.preset, "network": network, "seed": seed, "cell": cell}
-        return figures.obtain({**key, "settings": settings_of(settings)}, measure)
+    def obtain(network: str, cell: int, given: RunConfig, measure: Callable[[], Row]) -> Row:
+        named = {"comparison": comparison.preset, "network": network}
+        place = {"seed": given.seed, "cell": cell}
+        return figures.obtain({**named, **place, **settings_of(given)}, measure)
 
     found = obtain("search", 0, config, partial(searched, config, data))
     genotype = from_json(json.dumps(found["genotype"]))
@@ -195,8 +208,11 @@ def compare(comparison: Comparison, seed: int, figures: Figures, *, random_cells
 
 
 def settings_of(config: RunConfig) -> Row:
-    """All settings but the place of the data and the architecture."""
-    return config.model_dump(mode="json", exclude={"data", "genotype"})
+    """All settings but the place of the data; the architecture of a training beside them."""
+    settings = config.model_dump(mode="json", exclude={"data", "genotype"})
+    if isinstance(config, TrainingConfig):
+        return {"settings": settings, "genotype": json.loads(config.genotype)}
+    return {"settings": settings}
 
 
 def searched(config: SearchConfig, data: Any) -> Row:

@@ -103,7 +103,10 @@ def test_rows_are_measured_once_and_survive_the_program(tmp_path, capsys):
 
 
 def test_folders_choose_what_is_compared():
-    assert [c.preset for c in comparisons(parser().parse_args([]))] == ["digit-scenes", "topics"]
+    assert comparisons(parser().parse_args([])) == []
+    built_in = comparisons(parser().parse_args(["--built-in"]))
+    assert [comparison.preset for comparison in built_in] == ["digit-scenes", "topics"]
+    assert len(comparisons(parser().parse_args(["--quick"]))) == 2
     (camvid,) = comparisons(parser().parse_args(["--camvid", "road"]))
     assert camvid.training_epochs == TRAINING_EPOCHS["camvid-cpu"]
     assert camvid.search_config(0).data == "road"
