@@ -1,6 +1,6 @@
 """The language model as a graph for any number of tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -27,22 +27,25 @@ class ScannedLanguageModel(nn.Module):
 
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Scores [T, B, V] of tokens [T, B] after a state [B, H], and the last state."""
-        from torch._higher_order_ops.scan import scan
-
         ends, cell = self.network.ends, self.network.cell
-
         of_inputs, of_state = cell.parts()
+        maps = {int(node): cast(nn.Linear, map_).weight for node, map_ in cell.nodes.items()}
 
-        def step(before: Tensor, projected: Tensor) -> tuple[Tensor, Tensor]:
-            read = projected + functional.linear(before, of_state)
-            after = cell.step(read, before, self._value)
-            return after, after.clone()
+        def step(before: Tensor, projected: Tensor, *weights: Tensor) -> list[Tensor]:
+            of_nodes = dict(zip(maps, weights[1:], strict=True))
+            read = projected + functional.linear(before, weights[0])
+            after = cell.step(
+                read, before, lambda node, states: self._value(node, states, of_nodes)
+            )
+            return [after, after.clone()]
 
         projected = functional.linear(ends.embed(tokens, None), of_inputs)
-        last, states = scan(step, state, projected, dim=0)
+        last, states = torch.ops.higher_order.scan(
+            step, [state], [projected], (of_state, *maps.values())
+        )
         return ends.decode(states), last
 
-    def _value(self, node: int, states: Sequence[Tensor]) -> Tensor:
+    def _value(self, node: int, states: Sequence[Tensor], of_nodes: Mapping[int, Tensor]) -> Tensor:
         """The mean of what a node keeps, from products of matrices only.
 
         The body of ONNX's Scan takes no free length from outside, which
@@ -51,9 +54,8 @@ class ScannedLanguageModel(nn.Module):
         genes = self.network.genes[node]
         if not genes:
             return states[0] * 0
-        linear = cast(nn.Linear, self.network.cell.nodes[str(node)])
         read = {
-            source: functional.linear(states[source], linear.weight).chunk(2, dim=-1)
+            source: functional.linear(states[source], of_nodes[node]).chunk(2, dim=-1)
             for source in sorted({source for _, source in genes})
         }
         kept = [

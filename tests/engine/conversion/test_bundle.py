@@ -28,16 +28,24 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="module")
-def bundle(child) -> bytes:
-    return convert_bundle(child).content
+TASKS = {"image_classification": 2, "semantic_segmentation": 2, "language_modelling": 4}
+"""By task, the answers that are checked: two an output."""
+
+
+@pytest.fixture
+def bundle(bundles) -> bytes:
+    return bundles["image_classification"]
 
 
 @pytest.fixture
 def folder(bundle: bytes, tmp_path: Path) -> Path:
+    return unpacked(bundle, tmp_path)
+
+
+def unpacked(bundle: bytes, place: Path) -> Path:
     with zipfile.ZipFile(BytesIO(bundle)) as archive:
-        archive.extractall(tmp_path / "bundle")
-    return tmp_path / "bundle"
+        archive.extractall(place / "bundle")
+    return place / "bundle"
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +97,15 @@ def verified(folder: Path, libraries: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_bundle_passes_its_own_check_in_an_empty_environment(folder, libraries):
-    done = verified(folder, libraries)
+@pytest.mark.parametrize("task", TASKS)
+def test_the_bundle_passes_its_own_check_in_an_empty_environment(
+    bundles, libraries, tmp_path, task
+):
+    done = verified(unpacked(bundles[task], tmp_path), libraries)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert lines[-1] == "All checks passed."
-    assert sum(line.startswith("ok") for line in lines) == len(FILES) - 1 + 2
+    assert sum(line.startswith("ok") for line in lines) == len(FILES) - 1 + TASKS[task]
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "model.py", "MODEL_CARD.md"])
@@ -124,13 +135,14 @@ def test_other_weights_are_noticed_even_with_their_digest(folder, libraries):
     assert "ok    model.onnx scores" in done.stdout
 
 
-def test_the_same_network_gives_the_same_bytes(child, bundle, monkeypatch):
+@pytest.mark.parametrize("task", ["image_classification", "language_modelling"])
+def test_the_same_network_gives_the_same_bytes(children, bundles, monkeypatch, task):
     monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
-    again = convert_bundle(child).content
-    with zipfile.ZipFile(BytesIO(bundle)) as one, zipfile.ZipFile(BytesIO(again)) as two:
+    again = convert_bundle(children[task]).content
+    with zipfile.ZipFile(BytesIO(bundles[task])) as one, zipfile.ZipFile(BytesIO(again)) as two:
         for name in one.namelist():
             assert one.read(name) == two.read(name), name
-    assert again == bundle
+    assert again == bundles[task]
 
 
 def test_the_bundle_holds_the_genotype_and_a_card_that_says_what_it_is(child, bundle):

@@ -24,9 +24,12 @@ NO_NOISE = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::Fut
 """torch.export and PyG call functions of torch by old names."""
 
 
-@pytest.fixture(scope="module")
-def onnx_file(child):
-    return CONVERSIONS["onnx"].convert(child)
+TASKS = ["image_classification", "semantic_segmentation", "language_modelling"]
+
+
+@pytest.fixture
+def onnx_file(files):
+    return files["image_classification"]
 
 
 def test_every_conversion_has_its_name_and_is_made_by_the_engine():
@@ -38,14 +41,23 @@ def test_every_conversion_has_its_name_and_is_made_by_the_engine():
     assert len(set(endings)) == len(endings)
 
 
-def test_safetensors_give_the_same_answers_in_a_fresh_network(child):
-    tensors = load(convert_weights(child).content)
-    assert tensors.keys() == child.network.state_dict().keys()
-    assert all(torch.equal(tensors[k], v) for k, v in child.network.state_dict().items())
+@pytest.mark.parametrize("task", TASKS)
+def test_safetensors_give_the_same_answers_in_the_plain_module(children, task):
+    child = children[task]
+    namespace: dict = {"__name__": "network"}
+    exec(compile(child.source, "network.py", "exec"), namespace)
+    network = eval(child.build, namespace)
+    network.load_state_dict(load(convert_weights(child).content))
+    with torch.no_grad():
+        found = network.eval()(*child.example)
+    found = found if isinstance(found, tuple) else (found,)
+    assert furthest(child.answer(child.example), found) < 1e-6
 
 
 @NO_NOISE
-def test_the_program_runs_without_source_for_any_batch(child):
+@pytest.mark.parametrize("task", TASKS[:2])
+def test_the_program_runs_without_source_for_any_batch(children, task):
+    child = children[task]
     made = convert_program(child)
     program = torch.export.load(BytesIO(made.content)).module()
     for count in (1, 2, 11):
@@ -55,15 +67,18 @@ def test_the_program_runs_without_source_for_any_batch(child):
 
 
 @NO_NOISE
-def test_onnx_answers_as_pytorch_does_for_any_batch(child, onnx_file):
-    session = onnxruntime.InferenceSession(onnx_file.content, providers=["CPUExecutionProvider"])
-    for count in (1, 2, 11):
-        images = child.resized({"batch": count})[0] + torch.randn(1)
-        (found,) = session.run(["scores"], {"images": images.numpy()})
-        torch.testing.assert_close(
-            torch.from_numpy(found), child.answer((images,))[0], atol=1e-4, rtol=0
-        )
-    assert onnx_file.facts["difference"] < 1e-4
+@pytest.mark.parametrize("task", TASKS)
+def test_onnx_answers_as_pytorch_does_for_any_sizes(children, files, task):
+    child, made = children[task], files[task]
+    session = onnxruntime.InferenceSession(made.content, providers=["CPUExecutionProvider"])
+    names = [port.name for port in child.outputs]
+    for sizes in ({"batch": 1, "time": 1}, {"batch": 2, "time": 9}, {"batch": 11, "time": 3}):
+        inputs = child.resized(sizes)
+        fed = {port.name: v.numpy() for port, v in zip(child.inputs, inputs, strict=True)}
+        found = [torch.from_numpy(value) for value in session.run(names, fed)]
+        for one, other in zip(found, child.answer(inputs), strict=True):
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+    assert made.facts["difference"] < 1e-4
 
 
 def test_onnx_names_its_ports_operators_and_origin(child, onnx_file):
@@ -76,9 +91,10 @@ def test_onnx_names_its_ports_operators_and_origin(child, onnx_file):
     assert from_json(notes["genotype"]) == child.genotype
 
 
-def test_onnx_tells_nothing_of_the_machine_that_made_it(onnx_file):
-    assert b"site-packages" not in onnx_file.content
-    assert str(Path(__file__).parents[3]).encode() not in onnx_file.content
+@pytest.mark.parametrize("task", TASKS)
+def test_onnx_tells_nothing_of_the_machine_that_made_it(files, task):
+    assert b"site-packages" not in files[task].content
+    assert str(Path(__file__).parents[3]).encode() not in files[task].content
 
 
 def test_an_onnx_file_of_another_network_is_noticed(child, onnx_file):
