@@ -7,7 +7,7 @@ from app import processes
 from app.processes import Child, ProcessEnded
 from app.settings import Settings
 from app.studio import Studio
-from app.terminal import Show, search_progress
+from app.terminal import Show, run_line, say, search_progress
 from engine.domain.errors import StudioError
 from engine.domain.run import Run, RunState
 
@@ -34,8 +34,13 @@ def see_to_end(
         KeyboardInterrupt: Ctrl-C; the runs go on.
     """
     helper = processes.engine(settings, until_idle=True)
+    ended: list[Run] = []
     with search_progress(quiet=quiet) as show:
-        return [_watch(studio, helper, run, show) for run in runs]
+        for run in runs:
+            ended.append(_watch(studio, helper, run, show))
+            if len(runs) > 1 and not quiet:
+                say(f"{len(ended)} of {len(runs)}: {run_line(ended[-1])}")
+    return ended
 
 
 def _watch(studio: Studio, helper: Child, run: Run, show: Show) -> Run:

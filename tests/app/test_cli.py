@@ -269,6 +269,19 @@ def test_markup_in_a_name_is_shown_as_text(egs):
 def test_presets_are_listed(egs):
     assert "cifar10-cpu" in [entry["name"] for entry in egs("presets", "--json").json]
     assert "cifar10-cpu" in egs("presets").out
+    assert "gdas-like" in egs("presets").out
+
+
+def test_a_method_is_laid_over_a_preset_for_data(egs):
+    config = egs("search", "--preset", "darts", "--preset", "digits", "--json").json["config"]
+    assert (config["method"], config["update"], config["data"]) == (
+        "darts",
+        "alternating",
+        "digits",
+    )
+    said = egs("search", "--preset", "darts", "--preset", "random")
+    assert (said.code, said.out) == (2, "")
+    assert "found several of the same kind" in said.err
 
 
 def test_no_runs_says_how_to_start_one(egs):
