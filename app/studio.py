@@ -19,11 +19,11 @@ from engine.data.shapes import network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
 from engine.data.table import DATA_SOURCES
 from engine.domain.catalog import Catalog
-from engine.domain.config import SearchConfig, make_config
+from engine.domain.config import SearchConfig, TrainingConfig, make_config
 from engine.domain.cost import Cost, network_cost
 from engine.domain.derivation import derive
 from engine.domain.errors import DeviceMissing, InvalidConfig, NotFound, WrongState
-from engine.domain.genotype import Genotype, from_masks
+from engine.domain.genotype import Genotype, from_json, from_masks
 from engine.domain.language_cost import LanguageShape, language_cost
 from engine.domain.ports import ArtifactStore, Clock, Device, Node, RunStore
 from engine.domain.presets import PRESETS, preset_config
@@ -257,7 +257,7 @@ class Studio:
     # Taking home
 
     def derive(self, run_id: int, step: int | None = None) -> Genotype:
-        """The architecture that a run has found.
+        """The architecture that a search has found, or that a training trains.
 
         Args:
             run_id: The run.
@@ -269,6 +269,8 @@ class Studio:
             NotFound: Nothing has been recorded there.
         """
         run = self.store.run(run_id)
+        if isinstance(run.config, TrainingConfig):
+            return from_json(run.config.genotype)
         snapshot = self._snapshot_to_derive(run, step)
         space = self.space(run)
         masks = snapshot.derived
@@ -329,13 +331,15 @@ class Studio:
             return Export(filename, exporter.media_type, artifact_key=checkpoint.key)
         genotype = genotype or self.derive(run_id, step)
         content = self._rendered(exporter, genotype, run)
-        filename = exporter.filename(_stem(run, genotype.lineage["step"]))
+        filename = self.file_name(run_id, genotype, exporter.extension)
         return Export(filename, exporter.media_type, content)
 
     def file_name(self, run_id: int, genotype: Genotype, extension: str) -> str:
         """The name of a file of this architecture, safe on every system."""
-        step = genotype.lineage.get("step", 0)
-        return _stem(self.store.run(run_id), step) + extension
+        run = self.store.run(run_id)
+        trains = isinstance(run.config, TrainingConfig)
+        step = run.progress.step if trains else genotype.lineage.get("step", 0)
+        return _stem(run, step) + extension
 
     def _rendered(self, exporter: Exporter, genotype: Genotype, run: Run) -> bytes:
         """The content of a format that is made here; a checkpoint lies ready."""

@@ -4,7 +4,9 @@ import os
 
 from app.settings import Settings
 from app.studio import Export, Studio
+from engine.domain.config import TrainingConfig
 from engine.domain.genotype import Genotype
+from engine.domain.run import Run
 
 
 def make_network_file(
@@ -23,7 +25,8 @@ def make_network_file(
         studio: The use cases.
         run_id: The run.
         format_name: Name of a conversion, such as ``onnx``.
-        step: The architecture of the latest snapshot at or before this step.
+        step: The architecture of the latest snapshot at or before this step;
+            of a training the weights at or before it, None for the last ones.
         genotype: Another architecture of the same search space.
 
     Raises:
@@ -42,9 +45,15 @@ def make_network_file(
         run,
         genotype,
         format_name,
-        step=step if step is not None else genotype.lineage.get("step"),
+        step=_wanted_step(run, genotype) if step is None else step,
         device=torch.device("cpu"),
         cache=settings.home / "data",
     )
     filename = studio.file_name(run_id, genotype, made.conversion.extension)
     return Export(filename, made.conversion.media_type, made.converted.content)
+
+
+def _wanted_step(run: Run, genotype: Genotype) -> int | None:
+    """The step whose weights fit an architecture; of a training always the last ones."""
+    step: int | None = genotype.lineage.get("step")
+    return None if isinstance(run.config, TrainingConfig) else step

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from engine.conversion.child import Child
+from engine.conversion.origin import check_data, shared_facts
 from engine.conversion.pictures import PictureTask, child_of_pictures, training_images
 from engine.conversion.statistics import fix_statistics
 from engine.conversion.texts import child_of_texts
 from engine.data.shapes import network_shape
-from engine.domain.errors import CheckpointError, DataError, InvalidGenotype
+from engine.domain.errors import CheckpointError, InvalidGenotype
 from engine.domain.genotype import Genotype, check_space
 from engine.domain.language_cost import LanguageShape
 from engine.model.derived import DerivedNetwork, load_weights
@@ -20,6 +21,11 @@ from engine.tasks.language_modelling import LanguageModelling
 
 FIXED = NormStyle(affine=False, running=True)
 """Normalisations as in the search, but with statistics that stay."""
+
+SEARCHED = (
+    "searched: the weights are those that it shared with all other architectures, without training "
+    "of its own"
+)
 
 STATISTICS_BATCHES = 64
 """Training batches that the statistics of the normalisations are measured on, at most."""
@@ -44,7 +50,7 @@ def child_of_search(
         CheckpointError: The checkpoint lacks a weight.
     """
     _check_space(loop, genotype)
-    _check_data(loop, genotype)
+    check_data(loop, genotype.lineage.get("data_digest"))
     try:
         child = _built(loop, genotype)
     except KeyError as error:
@@ -54,8 +60,8 @@ def child_of_search(
             allowed="a checkpoint of the same search",
             advice="choose another checkpoint",
         ) from None
-    facts = {**child.facts, **_shared_facts(loop, genotype), "origin": dict(origin or {})}
-    return replace(child, facts=facts)
+    shared = shared_facts(loop, genotype, how=SEARCHED)
+    return replace(child, facts={**child.facts, **shared, "origin": dict(origin or {})})
 
 
 def _check_space(loop: SearchLoop, genotype: Genotype) -> None:
@@ -68,34 +74,6 @@ def _check_space(loop: SearchLoop, genotype: Genotype) -> None:
             allowed="a genotype of this search",
             advice="train this genotype from scratch instead",
         )
-
-
-def _check_data(loop: SearchLoop, genotype: Genotype) -> None:
-    """The statistics have to come from the data that the weights were trained on."""
-    wanted, found = genotype.lineage.get("data_digest"), loop.data_summary.digest
-    if wanted and wanted != found:
-        raise DataError(
-            asked=f"the data {loop.config.data!r} of this search",
-            found=f"data with the digest {found[:12]}…, changed since the search",
-            allowed=f"the data with the digest {wanted[:12]}…",
-            advice="put the data back as they were",
-        )
-
-
-def _shared_facts(loop: SearchLoop, genotype: Genotype) -> dict[str, Any]:
-    position = loop.progress
-    return {
-        "task": loop.config.task,
-        "data": loop.config.data,
-        "data_digest": loop.data_summary.digest,
-        "trained": {
-            "how": "searched: the weights are those that it shared with all other architectures, "
-            "without training of its own",
-            "step": position.step,
-            "epoch": position.epoch,
-        },
-        "lineage": dict(genotype.lineage),
-    }
 
 
 def _built(loop: SearchLoop, genotype: Genotype) -> Child:

@@ -12,19 +12,23 @@ def build(weights=None, *, style=None, **changes):
     """The network, freshly initialised or with weights from a checkpoint.
 
     Args:
-        weights: A checkpoint of the run, as a path or an open file. The
-            network then shares the supernet's weights, and its batch
-            normalisations use the statistics of each batch, as in the search.
-        style: Style of normalisation, if not EVALUATION (without weights) or
-            SEARCH (with weights).
+        weights: A checkpoint of the run, as a path or an open file. From a
+            search, the network shares the supernet's weights, and its batch
+            normalisations use the statistics of each batch, as in the search;
+            from a training, they use those that it has learnt.
+        style: Style of normalisation, if not SEARCH (with weights of a search)
+            or EVALUATION (else).
         changes: Other values for the entries of NETWORK, such as ``cells`` or
             ``channels`` of a larger network to train from scratch.
     """
-    style = style or (EVALUATION if weights is None else SEARCH)
-    network = CellNetwork(NODES, OPERATIONS, style=style, **{**NETWORK, **changes})
+    model = {}
     if weights is not None:
-        checkpoint = torch.load(weights, map_location="cpu", weights_only=True)
-        load_weights(network, checkpoint["model"])
+        model = torch.load(weights, map_location="cpu", weights_only=True)["model"]
+    searched = model and not any(name.endswith("running_mean") for name in model)
+    style = style or (SEARCH if searched else EVALUATION)
+    network = CellNetwork(NODES, OPERATIONS, style=style, **{**NETWORK, **changes})
+    if model:
+        load_weights(network, model)
     return network
 '''
 
@@ -41,7 +45,7 @@ CELLS = Kind(
     build=BUILD,
     usage=(
         "``build()`` gives a fresh network to train; ``build(weights=...)`` one with the",
-        "weights of the search. Origin:",
+        "weights of the run. Origin:",
     ),
 )
 
@@ -56,7 +60,7 @@ def render_module(genotype: Genotype, shape: Shape) -> bytes:
         return render_recurrent_module(genotype, shape)
     space = genotype.space
     arguments = {"skeleton": space.skeleton, "output": space.output, **shape.arguments}
-    size = f"{shape.in_channels} x {shape.height} x {shape.width} in the search"
+    size = f"{shape.in_channels} x {shape.height} x {shape.width} in the run"
     return render_plain_file(CELLS, genotype, arguments, {"images": size})
 
 

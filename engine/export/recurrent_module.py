@@ -13,7 +13,8 @@ def build(weights=None, **changes):
 
     Args:
         weights: A checkpoint of the run, as a path or an open file. The model
-            then has the weights that it shared with the supernet.
+            then has the weights that it was trained with, or shared with the
+            supernet.
         changes: Other values for the entries of NETWORK, such as ``hidden``, or
             ``dropouts=Dropouts(...)`` of a model to train; dropout is at work in
             ``model.network(Text(tokens, state, random))`` with a generator.
@@ -37,7 +38,7 @@ LANGUAGE = Kind(
     build=BUILD,
     usage=(
         "``build()`` gives a fresh language model to train; ``build(weights=...)`` one with the",
-        "weights of the search. Origin:",
+        "weights of the run. Origin:",
     ),
 )
 
@@ -54,5 +55,5 @@ def render_recurrent_module(genotype: Genotype, shape: LanguageShape) -> bytes:
         "hidden": shape.hidden,
     }
     return render_plain_file(
-        LANGUAGE, genotype, arguments, {"text": f"{shape.vocabulary} tokens in the search"}
+        LANGUAGE, genotype, arguments, {"text": f"{shape.vocabulary} tokens in the run"}
     )

@@ -160,13 +160,13 @@ class CellNetwork(nn.Module):
 
 
 def load_weights(network: nn.Module, shared: Mapping[str, Tensor]) -> None:
-    """Copy a supernet's weights by name into a network of its cells.
+    """Copy the weights of a supernet, or of a trained network, by name into one of its cells.
 
-    Scales, shifts and running statistics of normalisations stay as they are,
-    since a supernet has none.
+    Scales, shifts and running statistics of normalisations stay as they are
+    where there are none to copy: a supernet has none.
 
     Raises:
-        KeyError: The supernet lacks a weight of the network.
+        KeyError: The other lacks a weight of the network.
     """
     own = network.state_dict()
     norms = {
@@ -175,7 +175,8 @@ def load_weights(network: nn.Module, shared: Mapping[str, Tensor]) -> None:
         if isinstance(module, nn.BatchNorm2d)
         for name in module.state_dict()
     }
-    network.load_state_dict({name: own[name] if name in norms else shared[name] for name in own})
+    kept = norms - shared.keys()
+    network.load_state_dict({name: own[name] if name in kept else shared[name] for name in own})
 
 
 class DerivedNetwork(CellNetwork):

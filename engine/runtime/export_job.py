@@ -12,15 +12,19 @@ import torch
 from engine.conversion.child import Child
 from engine.conversion.conversion import Conversion, Converted
 from engine.conversion.of_search import child_of_search
+from engine.conversion.of_training import child_of_training
+from engine.conversion.origin import check_data
 from engine.conversion.table import CONVERSIONS
-from engine.domain.config import SearchConfig
-from engine.domain.errors import InvalidConfig
+from engine.data.summaries import summary_from_json
+from engine.domain.errors import InvalidConfig, NotFound
 from engine.domain.genotype import Genotype, from_json, to_masks
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import Run
+from engine.evaluate.loop import TrainingLoop
+from engine.runtime.build import build_loop
 from engine.runtime.checkpoints import Checkpoints
 from engine.runtime.job_context import JobContext, whole
-from engine.search.build import build_search
+from engine.search.loop import SearchLoop
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +103,9 @@ def convert_run(
     """One file of a genotype with the weights of a run's checkpoint.
 
     Raises:
-        StudioError: The format is unknown, the genotype is of another space,
-            there is no checkpoint, or the network has no such form.
+        StudioError: The format is unknown, the genotype is of another space or
+            not the one that was trained, there is no checkpoint, the data have
+            changed, or the network has no such form.
     """
     conversion = _conversion(format_name)
     child, saved = _child(store, artifacts, run, genotype, step, device, cache)
@@ -127,21 +132,27 @@ def _child(
     device: torch.device,
     cache: Path | None,
 ) -> tuple[Child, int]:
-    if not isinstance(run.config, SearchConfig):
-        raise InvalidConfig(
-            asked=f"a network of run {run.id}",
-            found="a training",
-            allowed="a search",
-            advice="take the checkpoint of the training, or export from its search",
-        )
-    loop = build_search(run.config, device, report=log.info, cache=cache)
+    loop = build_loop(run.config, device, report=log.info, cache=cache)
     saved = Checkpoints(store, artifacts, run).load_near(loop, step)
+    check_data(loop, _recorded_digest(artifacts, run))
     origin = {
         "run": f"{run.name} (number {run.id})",
         "checkpoint": f"step {saved.step}, epoch {saved.epoch}, SHA-256 {saved.sha256}",
-        **_figures_of_search(store, run, genotype),
     }
+    if isinstance(loop, TrainingLoop):
+        return child_of_training(loop, genotype=genotype, origin=origin), saved.step
+    assert isinstance(loop, SearchLoop)
+    origin |= _figures_of_search(store, run, genotype)
     return child_of_search(loop, genotype, origin=origin), saved.step
+
+
+def _recorded_digest(artifacts: ArtifactStore, run: Run) -> str | None:
+    """What the worker found the data's digest to be; None where it wrote nothing down."""
+    try:
+        with artifacts.read(f"runs/{run.uid}/data.json") as file:
+            return summary_from_json(file.read().decode()).digest
+    except NotFound:
+        return None
 
 
 def _figures_of_search(store: RunStore, run: Run, genotype: Genotype) -> dict[str, Any]:

@@ -113,5 +113,5 @@ def test_a_genotype_with_other_nodes_is_refused(loop):
 
 def test_data_that_changed_since_the_search_are_refused(loop, genotype):
     old = replace(genotype, lineage={"data_digest": "f" * 64})
-    with pytest.raises(DataError, match="changed since the search"):
+    with pytest.raises(DataError, match="changed since the run"):
         child_of_search(loop, old)

@@ -96,7 +96,7 @@ def test_the_plain_file_says_where_it_comes_from():
     source = render_module(genotype_of(random_code(0.2)), LanguageShape(11, 5, 5))
     docstring = ast.get_docstring(ast.parse(source))
     assert '"step": 7' in docstring
-    assert '"text": "11 tokens in the search"' in docstring
+    assert '"text": "11 tokens in the run"' in docstring
     assert not [line for line in source.decode().splitlines() if line.startswith("import engine")]
 
 
