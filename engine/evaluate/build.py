@@ -8,7 +8,7 @@ import torch
 
 from engine.data.sources import load_data
 from engine.domain.config import TrainingConfig
-from engine.domain.genotype import read_genotype
+from engine.domain.transfer import trained_genotype
 from engine.evaluate.loop import TrainingLoop
 from engine.evaluate.networks import trainee_for
 from engine.evaluate.splits import with_validation
@@ -38,8 +38,7 @@ def build_training(
         StudioError: The genotype cannot be read or does not fit the task, or
             the data cannot be used.
     """
-    genotype = read_genotype(config.genotype, SPACES.values())
-    genotype.space.check_task(config.task)
+    trained_genotype(config, SPACES.values())
     data = load_data(config, cache=cache, progress=report)
     return assemble_training(config, data, device, report=report)
 
@@ -48,7 +47,7 @@ def assemble_training(
     config: TrainingConfig, data: Any, device: torch.device, *, report: Callable[[str], None]
 ) -> TrainingLoop:
     """A training at its first step on data that are loaded already."""
-    genotype = read_genotype(config.genotype, SPACES.values())
+    genotype = trained_genotype(config, SPACES.values())
     task = build_task(
         config,
         with_validation(data) if config.include_validation else data,

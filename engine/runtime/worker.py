@@ -235,12 +235,11 @@ class _Attempt:
 
     def _take_over_weights(self, loop: TrainingLoop) -> None:
         """Start from the weights of another training, where the settings name one."""
-        if loop.config.start_from:
-            weights = start_weights(self._store, self._artifacts, loop.config)
-            taken = loop.start_from(weights)
+        weights = start_weights(self._store, self._artifacts, loop.config)
+        if weights is not None:
             self._recorder.report(
-                f"Starts from the training {loop.config.start_from}: {taken} of its "
-                f"{len(weights)} tensors fit."
+                f"Starts from the training {loop.config.start_from}: {loop.start_from(weights)} "
+                f"of its {len(weights)} tensors fit."
             )
 
     def _describe_data(self, loop: Loop) -> None:
