@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from engine.data.inspection import absolute_path, inspect_data, is_path
 from engine.data.shapes import network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
 from engine.data.table import DATA_SOURCES
 from engine.domain.catalog import Catalog
-from engine.domain.config import SearchConfig, TrainingConfig, make_config
+from engine.domain.config import AnyConfig, TrainingConfig
 from engine.domain.cost import Cost, network_cost
 from engine.domain.derivation import derive
 from engine.domain.errors import DeviceMissing, InvalidConfig, NotFound, WrongState
+from engine.domain.fields import validated
 from engine.domain.genotype import Genotype, from_json, from_masks
 from engine.domain.language_cost import LanguageShape, language_cost
 from engine.domain.ports import ArtifactStore, Clock, Device, Node, RunStore
@@ -31,11 +32,14 @@ from engine.domain.run import Checkpoint, Request, Run, RunEvent, RunState
 from engine.domain.run_config import RunConfig
 from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
+from engine.domain.transfer import start_run, trained_genotype
 from engine.export import EXPORTERS
 from engine.export.exporter import Exporter, Shape
 
 NODE_STALE_SECONDS = 10.0
 """An engine without a heartbeat for this long does not count as living."""
+
+Config = TypeVar("Config", bound=RunConfig)
 
 NAME_LENGTH = 120
 FILE_NAME_LENGTH = 80
@@ -84,13 +88,15 @@ class Studio:
 
     # Starting and steering
 
-    def create(self, config: SearchConfig, *, name: str | None = None, priority: int = 0) -> Run:
-        """Queue a search, after everything that can be checked without running it.
+    def create(self, config: AnyConfig, *, name: str | None = None, priority: int = 0) -> Run:
+        """Queue a search or a training, after all that can be checked without running it.
 
         Data given as a path are stored with their absolute path.
 
         Raises:
-            InvalidConfig: Task or search space are not in the catalogue.
+            InvalidConfig: Task or search space are not in the catalogue, or the
+                cells of a training do not fit its task.
+            InvalidGenotype: A training has no architecture that is known here.
             DeviceMissing: No living engine has the device.
             DataError: The data are not there or malformed.
         """
@@ -100,16 +106,21 @@ class Studio:
             config, name=_clean(name) or self._default_name(config), priority=priority
         )
 
-    def check(self, config: SearchConfig) -> None:
+    def check(self, config: AnyConfig) -> None:
         """Everything that :meth:`create` refuses, without queueing anything."""
         catalog = self.store.catalog()
         if catalog is not None:
             catalog.task(config.task)
-            catalog.space(config.space).check_task(config.task)
+            if isinstance(config, TrainingConfig):
+                trained_genotype(config, catalog.spaces)
+            else:
+                catalog.space(config.space).check_task(config.task)
+        if isinstance(config, TrainingConfig):
+            start_run(config, self.store.runs(purpose="training"))
         self._check_device(config.device)
         self.inspect(config)
 
-    def inspect(self, config: SearchConfig) -> Summary:
+    def inspect(self, config: RunConfig) -> Summary:
         """What the data of a configuration are; cheap enough for a form.
 
         Raises:
@@ -380,7 +391,7 @@ class Studio:
         return found[-1]
 
     def _known_data(self, run: Run) -> Summary:
-        return self.data(run) or self.inspect(run.search)
+        return self.data(run) or self.inspect(run.config)
 
     def _snapshot_to_derive(self, run: Run, step: int | None) -> Snapshot:
         latest = self.store.snapshot(run.id, step)
@@ -425,9 +436,9 @@ class Studio:
                 advice="choose one of these",
             )
 
-    def _default_name(self, config: SearchConfig) -> str:
+    def _default_name(self, config: AnyConfig) -> str:
         names = [p.name for p in PRESETS if preset_config(p.name, seed=config.seed) == config]
-        what = names[0] if names else Path(config.data).stem or "search"
+        what = names[0] if names else Path(config.data).stem or config.purpose
         return _clean(f"{what} {self.clock.now():%Y-%m-%d %H:%M}")
 
 
@@ -485,12 +496,13 @@ def _clean(name: str | None) -> str:
     return " ".join(visible.split())[:NAME_LENGTH].rstrip()
 
 
-def with_absolute_path(config: SearchConfig) -> SearchConfig:
+def with_absolute_path(config: Config) -> Config:
     """The same with data given as a path made absolute; other text as it is."""
     data = config.data
     if data in DATA_SOURCES or not is_path(data):
         return config
-    return make_config({**config.model_dump(), "data": str(absolute_path(data))})
+    known: Config = validated(type(config), {**dict(config), "data": str(absolute_path(data))})
+    return known
 
 
 def _advice_for(run: Run) -> str:
