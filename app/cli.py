@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from app.assignments import make_search_config
-from app.commands import derive, import_, job, study, truth
+from app.commands import derive, evaluate, import_, job, study, truth
 from app.commands.networks import make_network_file
 from app.plain import plain
 from app.settings import Settings
@@ -30,6 +30,7 @@ from engine.domain.method_presets import METHOD_PRESETS
 from engine.domain.metrics import main_figure
 from engine.domain.presets import PRESETS
 from engine.domain.run import Run, RunState
+from engine.domain.training_presets import TRAINING_PRESETS
 from engine.export import EXPORTERS
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
@@ -283,6 +284,7 @@ def queue_priority(
 
 
 app.command()(study.study)
+app.command("evaluate")(evaluate.evaluate_command)
 
 
 # Looking
@@ -329,7 +331,15 @@ def snapshots(
         _print_json(found)
         return
     main = main_figure(studio.run(run_id).config.task)
-    shown = ("train_loss", f"train_{main.name}", f"child_{main.name}", "gap", "entropy")
+    measured = ("child", "validation", "test")
+    figures = (
+        "train_loss",
+        f"train_{main.name}",
+        *(f"{part}_{main.name}" for part in measured),
+        "gap",
+        "entropy",
+    )
+    shown = [name for name in figures if any(name in s.metrics for s in found)]
     rows = [
         (s.step, s.epoch, f"{s.temperature:.3g}", *(_figure(s.metrics, n) for n in shown))
         for s in found
@@ -339,12 +349,13 @@ def snapshots(
 
 @app.command()
 def presets(as_json: Json = False) -> None:
-    """Named starting points of a search, and methods to lay over them."""
+    """Named starting points of searches and trainings, and methods to lay over searches."""
     if as_json:
-        _print_json([*PRESETS, *METHOD_PRESETS])
+        _print_json([*PRESETS, *METHOD_PRESETS, *TRAINING_PRESETS])
     else:
         print_rows(("Preset", "What"), [(p.name, p.description) for p in PRESETS])
         print_rows(("Method", "What"), [(p.name, p.description) for p in METHOD_PRESETS])
+        print_rows(("Training", "What"), [(p.name, p.description) for p in TRAINING_PRESETS])
 
 
 # Taking home

@@ -25,10 +25,16 @@ def run_line(run: Run) -> str:
     parts = [f"Run {run.id} {run.name!r} is {state_text(run)}"]
     main = main_figure(run.config.task)
     if run.progress.score is not None:
-        parts.append(f"child {main.label} {main.text(run.progress.score)}")
+        parts.append(f"{measured_on(run)} {main.label} {main.text(run.progress.score)}")
     if run.progress.gap is not None:
         parts.append(f"gap {main.gap_text(run.progress.gap)}")
     return ", ".join(parts)
+
+
+def measured_on(run: Run) -> str:
+    """What the latest main figure is of: a search's child, or a training's validation or test."""
+    name = run.progress.score_name or ("child" if run.config.purpose == "search" else "validation")
+    return name.partition("_")[0]
 
 
 def state_text(run: Run) -> str:
@@ -51,7 +57,7 @@ def run_rows(runs: Sequence[Run]) -> tuple[Sequence[str], list[Sequence[Any]]]:
             run.name,
             state_text(run),
             f"{run.progress.epoch}/{run.config.epochs}",
-            main_figure(run.config.task).text(run.progress.score),
+            _score_text(run),
             main_figure(run.config.task).gap_text(run.progress.gap),
             str(timedelta(seconds=round(run.progress.seconds))),
             run.config.data,
@@ -59,6 +65,13 @@ def run_rows(runs: Sequence[Run]) -> tuple[Sequence[str], list[Sequence[Any]]]:
         for run in runs
     ]
     return head, rows
+
+
+def _score_text(run: Run) -> str:
+    """The main figure of a search's child; of a training, with the data that it is of."""
+    text = main_figure(run.config.task).text(run.progress.score)
+    is_child = run.config.purpose == "search" or run.progress.score is None
+    return text if is_child else f"{text} ({measured_on(run)})"
 
 
 def print_rows(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -25,6 +25,9 @@ class Snapshot:
     The codes were drawn from exactly the probabilities beside them, so that
     observed frequencies can be compared with probabilities.
 
+    A training has no architecture to find: its snapshots hold figures only, with
+    no cell kinds and temperature 1.
+
     Attributes:
         step: Number of completed weight updates; unique within a run.
         epoch: Number of completed epochs.

@@ -24,6 +24,7 @@ FRONT_END_MODULES = (
     "app.bench",
     "app.truth",
     "app.library",
+    "app.evaluations",
     "app.settings",
     "app.wiring",
 )
