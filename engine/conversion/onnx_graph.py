@@ -35,10 +35,22 @@ def convert_onnx(child: Child) -> Converted:
     Raises:
         CannotConvert: It cannot be traced, is too large, or answers otherwise.
     """
+    _refuse_large(child)
     content = _serialised(child)
     difference = compare_onnx(child, content)
     refuse_difference("ONNX graph", difference)
     return Converted(content, {"difference": difference, "opset": OPSET})
+
+
+def _refuse_large(child: Child) -> None:
+    size = sum(value.nbytes for value in child.network.state_dict().values())
+    if size > LARGEST_BYTES:
+        raise CannotConvert(
+            asked="an ONNX graph of this network",
+            found=f"{size:,} bytes of weights",
+            allowed=f"{LARGEST_BYTES:,} bytes, which is what one ONNX file holds",
+            advice="take the torch.export program or the PyTorch module and its weights instead",
+        )
 
 
 def compare_onnx(child: Child, content: bytes) -> float:
@@ -87,8 +99,6 @@ def _serialised(child: Child) -> bytes:
         if made is None:
             raise RuntimeError("the exporter gave nothing")
         model = made.model_proto
-        if model.ByteSize() > LARGEST_BYTES:
-            raise ValueError(f"{model.ByteSize():,} bytes, and one file holds {LARGEST_BYTES:,}")
         onnx.checker.check_model(model)
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
         raise CannotConvert(

@@ -59,7 +59,7 @@ def convert_program(child: Child) -> Converted:
         CannotConvert: It cannot be traced, or answers otherwise.
     """
     file = BytesIO()
-    torch.export.save(trace(child), file)
+    torch.export.save(_without_traces(trace(child)), file)
     again = torch.export.load(BytesIO(file.getvalue())).module()
     difference = 0.0
     for inputs in checked_examples(child):
@@ -69,6 +69,15 @@ def convert_program(child: Child) -> Converted:
         difference = max(difference, furthest(child.answer(inputs), found))
     refuse_difference("torch.export program", difference)
     return Converted(file.getvalue(), {"difference": difference})
+
+
+def _without_traces(program: ExportedProgram) -> ExportedProgram:
+    """Forget which lines of which files on this machine the graph came from."""
+    for module in program.graph_module.modules():
+        if isinstance(module, torch.fx.GraphModule):
+            for node in module.graph.nodes:
+                node.meta.pop("stack_trace", None)
+    return program
 
 
 def refuse_difference(what: str, difference: float) -> None:

@@ -64,6 +64,7 @@ def test_the_program_runs_without_source_for_any_batch(children, task):
         inputs = child.resized({"batch": count})
         assert furthest(child.answer(inputs), (program(*inputs),)) < 1e-4
     assert made.facts["difference"] < 1e-4
+    assert str(Path(__file__).parents[3]).encode() not in made.content
 
 
 @NO_NOISE
@@ -109,6 +110,27 @@ def test_an_onnx_file_of_another_network_is_noticed(child, onnx_file):
 def test_no_difference_above_the_tolerance_passes(difference):
     with pytest.raises(CannotConvert):
         refuse_difference("copy", difference)
+
+
+def test_a_network_that_no_onnx_file_holds_is_refused_before_anything_is_made(child):
+    with torch.device("meta"):
+        huge = nn.Linear(2**15, 2**15)
+    with pytest.raises(CannotConvert) as refusal:
+        CONVERSIONS["onnx"].convert(replace(child, network=huge))
+    assert str(refusal.value) == (
+        "Asked for an ONNX graph of this network; found 4,295,098,368 bytes of weights; allowed is "
+        "2,147,483,647 bytes, which is what one ONNX file holds; take the torch.export program or "
+        "the PyTorch module and its weights instead."
+    )
+
+
+@NO_NOISE
+def test_one_example_is_enough_for_a_graph_with_free_axes(text_child):
+    alone = replace(text_child, example=text_child.resized({"time": 1, "batch": 1}))
+    program = torch.export.load(BytesIO(convert_program(alone).content)).module()
+    with torch.no_grad():
+        found = program(*text_child.example)
+    assert furthest(text_child.answer(text_child.example), found) < 1e-4
 
 
 class FixedBatch(nn.Module):
