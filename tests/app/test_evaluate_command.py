@@ -191,9 +191,9 @@ def test_unknown_presets_settings_rules_files_and_runs_are_refused(studio, egs, 
 
 @pytest.mark.process
 def test_waiting_gives_the_test_figure_of_each_seed_with_mean_and_spread(studio, egs, found):
+    command = ["evaluate", str(found.id), "--seeds", "2", "--wait", "--json", *TINY.split()]
     said = subprocess.run(
-        [sys.executable, "-m", "app.cli", "evaluate", str(found.id), "--seeds", "2", "--wait"]
-        + ["--json", *TINY.split()],
+        [sys.executable, "-m", "app.cli", *command],
         capture_output=True,
         text=True,
         timeout=200,
