@@ -34,6 +34,7 @@ from engine.domain.training_presets import TRAINING_PRESETS
 from engine.export import EXPORTERS
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+LONGEST_VALUE = 100
 SERVE_SECONDS = 60.0
 END_SECONDS = 30.0
 WAIT_TICK_SECONDS = 0.5
@@ -313,7 +314,7 @@ def show(run_id: RunId, as_json: Json = False) -> None:
     print_rows(("Figure", "Value"), [(k, f"{v:.4g}") for k, v in _metrics(studio, run).items()])
     print_rows(("When", "What"), [(f"{e.at:%Y-%m-%d %H:%M:%S}", e.text) for e in events])
     print_rows(("Checkpoint", "File"), [(f"step {c.step}", c.key) for c in checkpoints])
-    print_rows(("Setting", "Value"), list(plain(run.config).items()))
+    print_rows(("Setting", "Value"), [(k, _short(v)) for k, v in plain(run.config).items()])
 
 
 @app.command()
@@ -433,6 +434,12 @@ def _with_metrics(studio: Studio, run: Run) -> dict[str, Any]:
 
 def _figure(metrics: Any, name: str) -> str:
     return f"{metrics[name]:.4g}" if name in metrics else ""
+
+
+def _short(value: object) -> str:
+    """A setting in one line; the genotype of a training is long."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 
 def _show_run(run: Run, as_json: bool) -> None:

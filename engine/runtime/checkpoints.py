@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from engine.domain.errors import CheckpointError, NotFound
+from engine.domain.metrics import metric
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import Checkpoint, Run
 from engine.optimisation.loop import Loop
@@ -54,12 +55,13 @@ class Checkpoints:
             score=progress.score if measured else None,
         )
         self._store.add_checkpoint(self._run.id, self._run.attempt, checkpoint)
-        self._tidy()
+        self._tidy(lower_is_better=metric(progress.score_name or "").better == "lower")
         return checkpoint
 
-    def _tidy(self) -> None:
+    def _tidy(self, *, lower_is_better: bool) -> None:
         """Forget superseded checkpoints, then delete files that no row names."""
-        for checkpoint in superseded(self._store.checkpoints(self._run.id)):
+        saved = self._store.checkpoints(self._run.id)
+        for checkpoint in superseded(saved, lower_is_better=lower_is_better):
             self._store.drop_checkpoint(self._run.id, checkpoint.key)
         kept = {checkpoint.key for checkpoint in self._store.checkpoints(self._run.id)}
         for key in self._artifacts.keys(self._folder):
@@ -131,8 +133,16 @@ def nearest(checkpoints: Sequence[Checkpoint], step: int | None) -> Checkpoint |
     return before[-1] if before else checkpoints[0]
 
 
-def superseded(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """The checkpoints, given by ascending step, that are neither new nor the best."""
+def superseded(
+    checkpoints: Sequence[Checkpoint], *, lower_is_better: bool = False
+) -> list[Checkpoint]:
+    """The checkpoints, given by ascending step, that are neither new nor the best.
+
+    Args:
+        checkpoints: What is saved.
+        lower_is_better: Whether the best has the lowest score, as of a perplexity.
+    """
     measured = [checkpoint for checkpoint in checkpoints if checkpoint.score is not None]
-    best = max(measured, key=lambda checkpoint: checkpoint.score or 0.0, default=None)
+    choose = min if lower_is_better else max
+    best = choose(measured, key=lambda checkpoint: checkpoint.score or 0.0, default=None)
     return [checkpoint for checkpoint in checkpoints[:-KEPT] if checkpoint != best]

@@ -75,7 +75,7 @@ WISHES = {
     Request.STOP: Outcome(RunState.STOPPED, "Stopped as asked, with a checkpoint."),
 }
 ENGINE_STOPS = Outcome(
-    RunState.QUEUED, "The engine is stopping; the search continues from its checkpoint later."
+    RunState.QUEUED, "The engine is stopping; the run continues from its checkpoint later."
 )
 
 

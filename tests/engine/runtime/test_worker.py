@@ -259,6 +259,14 @@ def test_the_last_two_checkpoints_and_the_best_are_kept() -> None:
     assert superseded([mid, checkpoint(5, None), checkpoint(6, None)]) == [mid]
 
 
+def test_of_perplexities_the_lowest_is_the_best() -> None:
+    high, low, third, last = (
+        checkpoint(step, score) for step, score in ((1, 300.0), (2, 90.0), (3, 120.0), (4, 110.0))
+    )
+    assert superseded([high, low, third, last], lower_is_better=True) == [high]
+    assert superseded([high, low, third, last]) == [low]
+
+
 def snapshot(step: int) -> Snapshot:
     return Snapshot(step, 0, SnapshotKind.STEP, 1.0, {"normal": ((0.5, 0.5),)}, {"normal": (1,)})
 
