@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import onnxruntime
 import pytest
 import torch
 import typer
+from safetensors import safe_open
 from safetensors.torch import load
 
 from app import cli
@@ -19,14 +21,17 @@ from app.studio import Studio
 from app.wiring import open_studio
 from engine.catalog import gather_catalog
 from engine.conversion.table import CONVERSIONS
-from engine.domain.config import make_config
+from engine.domain.config import make_config, make_training_config
 from engine.domain.errors import InvalidConfig, StudioError
-from engine.domain.genotype import to_json
+from engine.domain.genotype import from_masks, to_json
 from engine.domain.jobs import JobState
+from engine.domain.run import Run
+from engine.domain.run_config import RunConfig
 from engine.export import EXPORTERS
 from engine.runtime.devices import find_cpu
 from engine.runtime.jobs import perform
 from engine.runtime.worker import Exit, work
+from engine.spaces import SPACES
 
 TINY = {
     "cells": 2,
@@ -40,17 +45,64 @@ TINY = {
 NO_NOISE = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
+SCENES = {
+    **TINY,
+    "task": "semantic_segmentation",
+    "data": "digit_scenes",
+    "train_limit": 16,
+    "batch_size": 8,
+    "stem_stride": 4,
+    "aspp_channels": 4,
+}
+TEXT = {
+    "task": "language_modelling",
+    "space": "rnn",
+    "nodes": 2,
+    "epochs": 1,
+    "batch_size": 4,
+    "bptt": 5,
+    "embedding_size": 6,
+    "hidden_size": 6,
+    "cpu_threads": 1,
+}
+SEARCHES = (1, 2, 3)
+TRAININGS = (4, 5, 6)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with run 1, a search that has ended."""
+    """A home with runs that have ended.
+
+    Runs 1 to 3 are searches on images, scenes and a text, runs 4 to 6 the
+    trainings of what they found.
+    """
     folder = tmp_path_factory.mktemp("home")
     studio = open_studio(Settings.from_environment({"EGS_HOME": str(folder)}))
     studio.store.publish(gather_catalog())
-    run = studio.create(make_config(TINY), name="tiny one")
+    text = folder / "text"
+    text.mkdir()
+    for name, lines in (("train", 40), ("valid", 12), ("test", 12)):
+        (text / f"{name}.txt").write_text("a b c d e f\n" * lines)
+    for name, settings in (
+        ("tiny one", TINY),
+        ("scenes", SCENES),
+        ("text", {**TEXT, "data": str(text)}),
+    ):
+        finished(studio, studio.create(make_config(settings), name=name))
+    for run_id in SEARCHES:
+        settings = studio.run(run_id).config.model_dump()
+        shared = {name: settings[name] for name in RunConfig.model_fields}
+        config = make_training_config({**shared, "genotype": to_json(studio.derive(run_id))})
+        name = f"training of {run_id}"
+        finished(studio, studio.store.create(config, name=name, priority=0))
+    return folder
+
+
+def finished(studio: Studio, run: Run) -> None:
+    """Carry a run out in this process."""
     claimed = studio.store.claim(run.id, node="here", device=find_cpu(1))
     assert claimed is not None
     assert work(studio.store, studio.artifacts, run.id, claimed.attempt) == Exit.DONE
-    return folder
 
 
 @pytest.fixture
@@ -62,8 +114,8 @@ def studio(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     torch.use_deterministic_algorithms(False)
 
 
-def answered(studio: Studio, **arguments):
-    job = ask(studio, 1, "export", arguments)
+def answered(studio: Studio, run_id: int = 1, **arguments):
+    job = ask(studio, run_id, "export", arguments)
     taken = studio.store.take_job("here", job.id)
     assert taken is not None
     perform(studio.store, studio.artifacts, job.id, taken.attempt)
@@ -71,18 +123,85 @@ def answered(studio: Studio, **arguments):
 
 
 @NO_NOISE
-def test_a_job_puts_the_onnx_file_beside_the_run_and_says_where(studio):
-    genotype = studio.derive(1)
-    job = answered(studio, format="onnx", genotype=to_json(genotype))
+@pytest.mark.parametrize("run_id", [1, 3, 5])
+def test_a_job_puts_the_onnx_file_beside_the_run_and_says_where(studio, run_id):
+    genotype = studio.derive(run_id)
+    job = answered(studio, run_id, format="onnx", genotype=to_json(genotype))
     assert job.state is JobState.DONE, job.error
     assert job.result["difference"] < 1e-4
-    assert job.result["step"] == studio.checkpoints(1)[-1].step
-    assert job.result["key"].startswith(f"runs/{studio.run(1).uid}/")
+    assert job.result["step"] == studio.checkpoints(run_id)[-1].step
+    assert job.result["key"].startswith(f"runs/{studio.run(run_id).uid}/")
     with studio.artifacts.read(job.result["key"]) as file:
         content = file.read()
     assert len(content) == job.result["size_bytes"]
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     assert session.get_outputs()[0].name == "scores"
+
+
+@pytest.mark.parametrize("run_id", [*SEARCHES, *TRAININGS])
+def test_the_command_writes_weights_that_its_module_takes(studio, tmp_path, run_id):
+    paths = {"safetensors": tmp_path / "weights.safetensors", "module": tmp_path / "network.py"}
+    for name, path in paths.items():
+        cli.app(["export", str(run_id), "--format", name, "-o", str(path)], standalone_mode=False)
+    weights = load(paths["safetensors"].read_bytes())
+    namespace: dict = {"__name__": "network"}
+    exec(compile(paths["module"].read_text(), "network.py", "exec"), namespace)
+    style = {"style": namespace["NormStyle"](affine=False, running=True)} if run_id < 3 else {}
+    namespace["build"](**style).load_state_dict(weights)
+
+
+@pytest.mark.parametrize("run_id", TRAININGS)
+def test_figures_of_a_training_are_those_in_the_file(studio, tmp_path, run_id):
+    target = tmp_path / "weights.safetensors"
+    cli.app(
+        ["export", str(run_id), "--format", "safetensors", "-o", str(target)],
+        standalone_mode=False,
+    )
+    with safe_open(target, "pt") as file:
+        facts = json.loads(file.metadata()["egs-studio"])["facts"]
+    recorded = studio.snapshot(run_id).metrics
+    for name, value in facts["figures"].items():
+        assert value == pytest.approx(recorded[name], rel=1e-5), name
+    assert any(name.startswith("test_") for name in facts["figures"])
+    assert facts["lineage"]["run"] == studio.run(run_id - 3).uid
+
+
+def test_cells_that_a_training_has_not_trained_are_refused(studio):
+    other = from_masks(SPACES["darts"].with_nodes(1), {"normal": (2, 0), "reduction": (0, 2)})
+    job = answered(studio, 4, format="onnx", genotype=to_json(other))
+    assert job.state is JobState.FAILED
+    assert "found a training of other cells" in job.error
+
+
+def test_the_checkpoint_of_another_run_is_refused(studio):
+    """The file is whole and of the same settings; only the run that it names is another."""
+    saved, other = studio.checkpoints(1)[-1], studio.create(make_config(TINY))
+    claimed = studio.store.claim(other.id, node="here", device=find_cpu(1))
+    key = f"runs/{other.uid}/checkpoints/moved.pt"
+    with studio.artifacts.read(saved.key) as source, studio.artifacts.write(key) as file:
+        file.write(source.read())
+    studio.store.add_checkpoint(other.id, claimed.attempt, replace(saved, key=key))
+    genotype = to_json(studio.derive(1))
+    job = answered(studio, other.id, format="safetensors", genotype=genotype)
+    assert job.state is JobState.FAILED
+    uid = studio.run(1).uid
+    assert (
+        f"found a checkpoint of the run {uid}; allowed is one of the run {other.uid}" in job.error
+    )
+
+
+def test_data_that_changed_since_the_run_are_refused(studio, home):
+    text = home / "text" / "train.txt"
+    before = text.read_text()
+    text.write_text(before + "f e d c b a\n")
+    try:
+        for run_id in (3, 6):
+            genotype = to_json(studio.derive(run_id))
+            job = answered(studio, run_id, format="safetensors", genotype=genotype)
+            assert job.state is JobState.FAILED
+            assert "changed since the run" in job.error
+    finally:
+        text.write_text(before)
 
 
 @pytest.mark.parametrize(
@@ -117,18 +236,6 @@ def test_the_command_makes_a_bundle_without_an_engine(studio, tmp_path, capsys):
     assert f"child_accuracy, measured by the search at step 2 | {accuracy} |" in card
     assert "gap, measured by the search at step 2" in card
     assert studio.checkpoints(1)[-1].sha256 in card
-
-
-def test_the_command_writes_the_weights_of_the_checkpoint(studio, tmp_path):
-    target = tmp_path / "weights.safetensors"
-    cli.app(
-        ["export", "1", "--format", "safetensors", "-o", str(target)],
-        standalone_mode=False,
-    )
-    weights = load(target.read_bytes())
-    with studio.artifacts.read(studio.checkpoints(1)[-1].key) as file:
-        model = torch.load(file, weights_only=True)["model"]
-    assert torch.equal(weights["classifier.weight"], model["classifier.weight"])
 
 
 def test_a_format_that_nobody_knows_is_refused_with_those_that_are_made(studio, tmp_path):
