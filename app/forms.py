@@ -1,13 +1,14 @@
 """Config fields as widgets: the form reads what the fields say about themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
+from pydantic.fields import FieldInfo
 
-from engine.domain.config import SearchConfig, allowed_values, bounds_of
-from engine.domain.fields import extra_of
+from engine.domain.config import SearchConfig
+from engine.domain.fields import allowed_by, bounds_of, extra_of
 from engine.domain.run_config import RunConfig
 
 Choices = Mapping[str, Mapping[Any, str]]
@@ -25,6 +26,8 @@ GROUPS = (
     "Reproducibility",
 )
 """Headings of a form, in their order."""
+
+FIELDS_IN_A_ROW = 3
 
 
 def field_groups(
@@ -45,33 +48,66 @@ def field_groups(
     return {group: names for group, names in groups.items() if names}
 
 
-def field_label(name: str) -> str:
-    """Title of a field with its unit."""
-    field = SearchConfig.model_fields[name]
+def field_label(name: str, config: type[RunConfig] = SearchConfig) -> str:
+    """Title of a config's field with its unit."""
+    field = config.model_fields[name]
     unit = extra_of(field)["unit"]
     return f"{field.title} ({unit})" if unit else str(field.title)
 
 
-def field_help(name: str) -> str:
+def field_help(name: str, config: type[RunConfig] = SearchConfig) -> str:
     """Help of a field, its bounds and its stored name, as a tooltip."""
-    field = SearchConfig.model_fields[name]
-    bounds = (
-        "" if get_origin(field.annotation) is Literal else f"  \nAllowed: {allowed_values(name)}."
-    )
+    field = config.model_fields[name]
+    is_choice = get_origin(field.annotation) is Literal
+    bounds = "" if is_choice else f"  \nAllowed: {allowed_by(field)}."
     return f"{field.description}{bounds}  \nSetting: `{name}`"
 
 
-def field_widget(name: str, value: Any, *, key: str, choices: Choices = NO_CHOICES) -> Any:
+def field_rows(
+    start: RunConfig, names: Sequence[str], *, key: str, choices: Choices = NO_CHOICES
+) -> dict[str, Any]:
+    """Draw some fields of a configuration in rows and return what the person entered.
+
+    Args:
+        start: What they show at first.
+        names: Which fields, in their order.
+        key: What the identities of their widgets begin with.
+        choices: For fields of text that have to be chosen: labels by value.
+    """
+    values: dict[str, Any] = {}
+    for first in range(0, len(names), FIELDS_IN_A_ROW):
+        row = names[first : first + FIELDS_IN_A_ROW]
+        for column, name in zip(st.columns(FIELDS_IN_A_ROW), row, strict=False):
+            with column:
+                values[name] = field_widget(
+                    name,
+                    getattr(start, name),
+                    key=f"{key}-{name}",
+                    choices=choices,
+                    config=type(start),
+                )
+    return values
+
+
+def field_widget(
+    name: str,
+    value: Any,
+    *,
+    key: str,
+    choices: Choices = NO_CHOICES,
+    config: type[RunConfig] = SearchConfig,
+) -> Any:
     """Draw one field and return what the person entered.
 
     Args:
-        name: Field of :class:`SearchConfig`.
+        name: Field of ``config``.
         value: What it shows at first.
         key: Identity of the widget.
         choices: For fields of text that have to be chosen: labels by value.
+        config: Of a search or of a training.
     """
-    field = SearchConfig.model_fields[name]
-    label, words = field_label(name), field_help(name)
+    field = config.model_fields[name]
+    label, words = field_label(name, config), field_help(name, config)
     if name in choices:
         anything = name in OPEN_CHOICES
         return _choice(label, list(choices[name]), value, choices[name], key, words, anything)
@@ -81,7 +117,7 @@ def field_widget(name: str, value: Any, *, key: str, choices: Choices = NO_CHOIC
     if field.annotation is bool:
         return st.toggle(label, value=value, key=key, help=words)
     if field.annotation in (int, float):
-        return _number(name, label, value, key, words)
+        return _number(field, label, value, key, words)
     return st.text_input(label, value=value, key=key, help=words)
 
 
@@ -107,8 +143,7 @@ def _choice(
     )
 
 
-def _number(name: str, label: str, value: Any, key: str, words: str) -> Any:
-    field = SearchConfig.model_fields[name]
+def _number(field: FieldInfo, label: str, value: Any, key: str, words: str) -> Any:
     low, high = bounds_of(field)
     if field.annotation is int:
         return st.number_input(

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.forms import field_groups, field_widget
+from app.forms import field_groups, field_rows
 from app.studio import Studio
 from app.widgets import engine_notice, go_to, plain
 from engine.data.summaries import DataSummary, Summary, TextSummary
@@ -16,7 +16,6 @@ from engine.domain.presets import PRESETS, preset, preset_config
 from engine.domain.run import Run
 
 OPEN_GROUPS = frozenset({"Task"})
-FIELDS_IN_A_ROW = 3
 GROUP_WORDS = {
     "Task": "What is learnt, and from which data.",
     "Augmentation": "Random changes to training images.",
@@ -104,16 +103,7 @@ def _fields(studio: Studio, start: SearchConfig, preset_name: str) -> dict[str, 
         label = group if not changed or group in OPEN_GROUPS else f"{group} · {changed} preset"
         with st.expander(label, expanded=group in OPEN_GROUPS):
             st.caption(GROUP_WORDS.get(group, ""))
-            for start_at in range(0, len(names), FIELDS_IN_A_ROW):
-                row = names[start_at : start_at + FIELDS_IN_A_ROW]
-                for column, name in zip(st.columns(FIELDS_IN_A_ROW), row, strict=False):
-                    with column:
-                        values[name] = field_widget(
-                            name,
-                            getattr(start, name),
-                            key=f"{preset_name}-{name}",
-                            choices=choices,
-                        )
+            values |= field_rows(start, names, key=preset_name, choices=choices)
     return values
 
 
