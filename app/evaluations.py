@@ -12,7 +12,7 @@ from engine.domain.catalog import Catalog
 from engine.domain.config import AnyConfig, TrainingConfig, make_training_config
 from engine.domain.errors import InvalidConfig, NotFound
 from engine.domain.genotype import Genotype, read_genotype, to_json
-from engine.domain.metrics import main_figure
+from engine.domain.metrics import main_figure, metric
 from engine.domain.presets import Preset
 from engine.domain.run import Run
 from engine.domain.statistics import Spread, spread_of
@@ -145,6 +145,22 @@ def training_config(
     return make_training_config({**values, "genotype": to_json(origin.genotype)})
 
 
+def settings_for_data(origin: Origin, preset: str, data: str) -> TrainingConfig:
+    """A preset laid over chosen data; data of the search are read as the search read them.
+
+    Raises:
+        InvalidConfig: There is no such preset.
+    """
+    chosen = training_preset(preset)
+    if data != origin.data.get("data") or task_of(chosen) != origin.task:
+        return training_config(origin, preset=preset, data=data)
+    if chosen == default_training_preset(origin.task, data):
+        return training_config(origin)
+    own = {"train_limit", *chosen.settings}
+    read = {name: value for name, value in origin.data.items() if name not in own}
+    return training_config(origin, preset=preset, data=data, changes=read)
+
+
 def _takes_data_of(origin: Origin, preset: Preset, *, is_default: bool) -> bool:
     """Whether the data are the origin's: as a default, or as the folder that a preset is for."""
     if not origin.data or task_of(preset) != origin.task:
@@ -203,3 +219,14 @@ def outcome(studio: Studio, runs: Sequence[Run]) -> Evaluation:
         if last is not None and figure in last.metrics:
             values[run.config.seed] = last.metrics[figure]
     return Evaluation(tuple(runs), figure, values, spread_of(list(values.values())))
+
+
+def sentence(found: Evaluation) -> str:
+    """Mean ± sample standard deviation of the test figure, and of how many trainings."""
+    main, spread = main_figure(found.runs[0].config.task), found.spread
+    if spread is None:
+        return "Nothing has been tested yet."
+    deviation = "" if spread.deviation is None else f" ± {spread.deviation:.2f}"
+    seeds = "seed" if spread.count == 1 else "seeds"
+    label = metric(found.figure).label
+    return f"{label} {spread.mean:.2f}{deviation}{main.unit} over {spread.count} {seeds}."

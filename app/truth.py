@@ -124,7 +124,7 @@ def truth_series(
     tables: TruthTables, studio: Studio, run: Run, epochs: Sequence[Snapshot]
 ) -> list[Series]:
     """Published accuracy and rank over time as metrics; empty without a table that fits."""
-    if not epochs or not tables.paths():
+    if not epochs or not tables.paths() or run.config.purpose != "search":
         return []
     try:
         space = studio.space(run)

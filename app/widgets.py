@@ -164,7 +164,7 @@ def steering(studio: Studio, run: Run, *, key: str) -> None:
             icon=":material/stop:",
             disabled=stopping,
             key=f"{key}-stop",
-            help="End this search for good; what it recorded stays.",
+            help="End it for good; what it recorded stays.",
             on_click=lambda: attempt(lambda: studio.stop(run.id)),
         )
 

@@ -63,11 +63,15 @@ def series_message(run: Run, series: Iterable[Series]) -> Mapping[str, Any]:
 
 
 def temperature_series(epochs: Sequence[Snapshot]) -> Series:
-    """The temperature over time, which a snapshot keeps apart from its metrics."""
+    """The temperature over time, which a snapshot keeps apart from its metrics.
+
+    A training draws nothing, so that it has none.
+    """
+    drawn = [snapshot for snapshot in epochs if snapshot.probabilities]
     return Series(
         "temperature",
-        [snapshot.step for snapshot in epochs],
-        [snapshot.temperature for snapshot in epochs],
+        [snapshot.step for snapshot in drawn],
+        [snapshot.temperature for snapshot in drawn],
     )
 
 

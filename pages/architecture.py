@@ -1,4 +1,4 @@
-"""Architecture: what a search has found, at any of its moments, and how to take it home."""
+"""Architecture: what a search has found or a training trains, and how to take it home."""
 
 import streamlit as st
 
@@ -31,7 +31,10 @@ from pages.derivation_bench import (
     choose_rule,
     published_figures,
 )
+from pages.live import latest_epoch
 from pages.take_home import downloads, prepared
+from pages.train import train_section, trainings
+from pages.training import origin_link
 
 LATEST = "latest"
 
@@ -47,6 +50,14 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         return
     if st.query_params.get("run") != str(run.id):
         st.query_params["run"] = str(run.id)
+    if run.config.purpose == "training":
+        _of_training(studio, run, feed)
+    else:
+        _of_search(studio, run, feed, tables)
+
+
+def _of_search(studio: Studio, run: Run, feed: Feed, tables: TruthTables) -> None:
+    """What a rule derives at a moment of a search."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _choose_run(studio, run)
         step = _choose_step(studio, run)
@@ -56,9 +67,27 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         refreshing(lambda: _figures(studio, studio.run(run.id), found, tables))
         child_button(studio, run, found)
         refreshing(lambda: _cells(studio, run, found.genotype))
+        train_section(studio, run, found.genotype)
+        trainings(studio, run)
         refreshing(lambda: downloads(studio, run, found.genotype, step, feed))
         prepared(studio, run, found.genotype)
         _genotype(found.genotype)
+
+
+def _of_training(studio: Studio, run: Run, feed: Feed) -> None:
+    """What a training trains; there is nothing to derive, and one architecture only."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _choose_run(studio, run)
+        link_to("live", "Watch it", ":material/monitoring:", run=run.id)
+    if studio.catalog() is None:
+        return
+    genotype = studio.derive(run.id)
+    refreshing(lambda: _training_figures(studio, studio.run(run.id), genotype))
+    refreshing(lambda: _cells(studio, run, genotype))
+    train_section(studio, run, genotype)
+    refreshing(lambda: downloads(studio, run, genotype, None, feed))
+    prepared(studio, run, genotype)
+    _genotype(genotype)
 
 
 def _choose_run(studio: Studio, run: Run) -> None:
@@ -173,17 +202,47 @@ def _figures(studio: Studio, run: Run, found: Bench, tables: TruthTables) -> Non
             st.metric(label, value, border=True, help=FIGURE_HELP.get(label))
 
 
+def _training_figures(studio: Studio, run: Run, genotype: Genotype) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state_badge(run)
+        origin_link(studio, run, genotype)
+    with st.container(horizontal=True, gap="small"):
+        for label, value in trained_figures(studio, run, genotype).items():
+            st.metric(label, value, border=True)
+
+
+def trained_figures(studio: Studio, run: Run, genotype: Genotype) -> dict[str, str]:
+    """Key figures of what a training trains: its size, and what it has reached so far."""
+    epoch = latest_epoch(studio, run)
+    measured, main = dict(epoch.metrics) if epoch else {}, main_figure(run.config.task)
+    parts = {"Validation": "validation", "Test": "test"}
+    return {
+        **size_figures(genotype, studio.cost(run.id, genotype)),
+        **{
+            f"{label} {main.label}": main.text(measured.get(f"{part}_{main.name}"))
+            for label, part in parts.items()
+        },
+    }
+
+
+def size_figures(genotype: Genotype, cost: Cost | None) -> dict[str, str]:
+    """How large a genotype is and what it costs; a dash where that is not known."""
+    kept = sum(len(genes) for cell in genotype.cells.values() for genes in cell)
+    return {
+        "Operations kept": str(kept),
+        "Parameters": figure(cost.parameters / 1e3 if cost else None, "{:,.1f} k"),
+        "Multiply-adds": figure(cost.multiply_adds / 1e6 if cost else None, "{:,.2f} M"),
+    }
+
+
 def architecture_figures(
     genotype: Genotype, cost: Cost | None, measured: Snapshot | None, task: str
 ) -> dict[str, str]:
     """Key figures of a genotype; a dash where something was not measured at that step."""
     metrics = dict(measured.metrics) if measured else {}
     main = main_figure(task)
-    kept = sum(len(genes) for cell in genotype.cells.values() for genes in cell)
     return {
-        "Operations kept": str(kept),
-        "Parameters": figure(cost.parameters / 1e3 if cost else None, "{:,.1f} k"),
-        "Multiply-adds": figure(cost.multiply_adds / 1e6 if cost else None, "{:,.2f} M"),
+        **size_figures(genotype, cost),
         f"Child {main.label}": main.text(metrics.get(f"child_{main.name}")),
         "Gap": main.gap_text(metrics.get("gap")).replace(" points", " pt"),
     }

@@ -1,4 +1,4 @@
-"""Live: one search while it thinks, and any moment of it afterwards."""
+"""Live: one run while it goes on, and any moment of a search afterwards."""
 
 from typing import Any
 
@@ -6,7 +6,14 @@ import streamlit as st
 
 from app.access import Feed
 from app.components.cell_player import cell_player, player_data
-from app.components.curves import TRUTH_CHARTS, charts_of, curve_data, curves
+from app.components.curves import (
+    TRUTH_CHARTS,
+    Chart,
+    charts_of,
+    curve_data,
+    curves,
+    training_charts,
+)
 from app.components.heatmap import heatmap_data, heatmaps
 from app.components.table import Column, data_table
 from app.figures.heatmap import edge_heatmaps
@@ -31,6 +38,14 @@ from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunEvent, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
 from pages.runs import data_name
+from pages.training import (
+    all_seeds,
+    latest_figures,
+    origin_link,
+    trained_cells,
+    training_figures,
+    training_help,
+)
 
 FIGURES_SECONDS = 1.0
 HEATMAP_SECONDS = 4.0
@@ -59,6 +74,31 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
     if studio.catalog() is None:
         st.caption("The graph appears as soon as an engine has run once.")
         return
+    if is_training(run):
+        all_seeds(studio, run)
+    else:
+        _moments(studio, run, feed)
+    st.subheader("Curves", anchor=False)
+    st.caption("Drag across a chart to zoom; a double click shows everything again.")
+    refreshing(
+        lambda: _curves(studio, run.id, feed, tables),
+        every=None if feed.mounted or not lively else 2 * FIGURES_SECONDS,
+    )
+    if is_training(run):
+        st.subheader("Architecture", anchor=False)
+        refreshing(lambda: _trained(studio, run))
+    st.subheader("Event log", anchor=False)
+    refreshing(lambda: _log(studio, run.id), every=LOG_SECONDS if lively else None)
+
+
+def is_training(run: Run) -> bool:
+    """Whether a run is a training from scratch, not a search."""
+    return run.config.purpose == "training"
+
+
+def _moments(studio: Studio, run: Run, feed: Feed) -> None:
+    """The moments of a search: the player with its timeline, and the heat maps."""
+    lively = not run.is_ended
     with st.container(border=True):
         refreshing(
             lambda: _player(studio, run.id, feed),
@@ -66,14 +106,14 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         )
     with st.container(border=True):
         refreshing(lambda: _heatmaps(studio, run.id), every=HEATMAP_SECONDS if lively else None)
-    st.subheader("Curves", anchor=False)
-    st.caption("Drag across a chart to zoom; a double click shows everything again.")
-    refreshing(
-        lambda: _curves(studio, run.id, feed, tables),
-        every=None if feed.mounted or not lively else 2 * FIGURES_SECONDS,
-    )
-    st.subheader("Event log", anchor=False)
-    refreshing(lambda: _log(studio, run.id), every=LOG_SECONDS if lively else None)
+
+
+def _trained(studio: Studio, run: Run) -> None:
+    """The cells of a training, and where they come from."""
+    genotype = studio.derive(run.id)
+    with st.container(border=True):
+        trained_cells(studio, run, genotype)
+    origin_link(studio, run, genotype)
 
 
 def _no_run() -> None:
@@ -101,11 +141,11 @@ def _figures(studio: Studio, run_id: int) -> None:
             "Architecture",
             ":material/account_tree:",
             run=run.id,
-            step=step_from_query(),
+            step=None if is_training(run) else step_from_query(),
         )
     _notices(studio, run)
     st.progress(_share(run), text=progress_words(run))
-    _metrics(run, studio.snapshot(run_id), latest_epoch(studio, run))
+    _metrics(*_key_figures(studio, run))
 
 
 def _notices(studio: Studio, run: Run) -> None:
@@ -174,10 +214,17 @@ def figure_help(task: str) -> dict[str, str]:
     }
 
 
-def _metrics(run: Run, latest: Snapshot | None, epoch: Snapshot | None) -> None:
-    words = figure_help(run.config.task)
+def _key_figures(studio: Studio, run: Run) -> tuple[dict[str, str], dict[str, str]]:
+    """Key figures of a run, and what they mean, both by label."""
+    task, epoch = run.config.task, latest_epoch(studio, run)
+    if is_training(run):
+        return training_figures(run, latest_figures(studio, run, epoch)), training_help(task)
+    return key_figures(run, studio.snapshot(run.id), epoch), figure_help(task)
+
+
+def _metrics(figures: dict[str, str], words: dict[str, str]) -> None:
     with st.container(horizontal=True, gap="small"):
-        for label, value in key_figures(run, latest, epoch).items():
+        for label, value in figures.items():
             st.metric(label, value, help=words.get(label), border=True)
 
 
@@ -247,15 +294,21 @@ def moment_to_show(studio: Studio, run: Run) -> Snapshot | None:
 
 def _curves(studio: Studio, run_id: int, feed: Feed, tables: TruthTables) -> None:
     run = studio.run(run_id)
-    for problem in tables.problems():
-        st.warning(plain(problem), icon=":material/table:")
-    charts = charts_of(run.config.task)
-    if tables.fitting(studio.space(run)):
-        charts += TRUTH_CHARTS
+    charts = training_charts(run.config.task)
+    if not is_training(run):
+        charts = _search_charts(studio, run, tables)
     address = feed.address(run.id, run.uid, "series")
     series: Any = None if address else _whole_series(studio, run, tables)
     data = curve_data(run, address=address, series=series, charts=charts)
     curves(data, key=f"curves-{run.uid}")
+
+
+def _search_charts(studio: Studio, run: Run, tables: TruthTables) -> tuple[Chart, ...]:
+    """The charts of a search, with those of a table of published accuracies where one fits."""
+    for problem in tables.problems():
+        st.warning(plain(problem), icon=":material/table:")
+    charts = charts_of(run.config.task)
+    return charts + TRUTH_CHARTS if tables.fitting(studio.space(run)) else charts
 
 
 def _whole_series(studio: Studio, run: Run, tables: TruthTables) -> Any:

@@ -1,4 +1,4 @@
-"""Runs: every search with its state and its figures."""
+"""Runs: every search and training with its state and its figures."""
 
 from datetime import datetime
 from typing import Any
@@ -24,11 +24,12 @@ from engine.domain.run import Run, RunState
 
 COLUMNS = (
     Column("name", "Name"),
+    Column("kind", "Kind"),
     Column("state", "State", "state"),
     Column("task", "Task"),
     Column("data", "Data"),
     Column("progress", "Progress", "progress"),
-    Column("score", "Child", "number"),
+    Column("score", "Figure", "number"),
     Column("gap", "Gap", "number"),
     Column("started", "Started", "number"),
 )
@@ -60,21 +61,33 @@ def _row(run: Run, catalog: Catalog | None, now: datetime) -> dict[str, Any]:
     return {
         "id": str(run.id),
         "name": run.name,
+        "kind": run.config.purpose.capitalize(),
         "state": [word, word],
         "task": tasks.get(run.config.task, run.config.task.replace("_", " ").capitalize()),
         "data": data_name(run.config.data),
         "progress": [_progress_words(run), _share(run)],
-        "score": [_score_words(run), score],
-        "gap": [main_figure(run.config.task).gap_text(gap), gap],
+        "score": [figure_words(run), score],
+        "gap": [_gap_words(run), gap],
         "started": [ago(run.started_at, now), -since.timestamp()],
     }
 
 
-def _score_words(run: Run) -> str:
-    main = main_figure(run.config.task)
-    text = main.text(run.progress.score)
-    named = main.name != "accuracy" and run.progress.score is not None
-    return f"{text} {main.label}" if named else text
+def figure_words(run: Run) -> str:
+    """What a run has reached: a search's child, or a training on validation or test data."""
+    main, score = main_figure(run.config.task), run.progress.score
+    text = main.text(score)
+    if score is None:
+        return text
+    of = "child" if run.config.purpose == "search" else "validation"
+    part = (run.progress.score_name or of).partition("_")[0].capitalize()
+    return f"{part} {text}" if main.name == "accuracy" else f"{part} {text} {main.label}"
+
+
+def _gap_words(run: Run) -> str:
+    """The gap of a search; a training has none."""
+    if run.config.purpose != "search":
+        return ""
+    return main_figure(run.config.task).gap_text(run.progress.gap)
 
 
 def data_name(data: str) -> str:
@@ -107,9 +120,10 @@ def _table(studio: Studio) -> None:
     if opened is not None:
         go_to("live", run=opened)
     st.caption(
-        "Child is the accuracy (of texts the perplexity, of segmentations the mean IoU) of the "
-        "derived network with inherited weights on validation data; the gap is its error minus "
-        "the supernet's. Open a run to watch it."
+        "The figure is an accuracy, of texts a perplexity, of segmentations a mean IoU. That of a "
+        "search is of the derived child with inherited weights on validation data, and the gap is "
+        "its error minus the supernet's; that of a training is of validation data, and once it "
+        "has ended of the test data. Open a run to watch it."
     )
 
 

@@ -55,8 +55,9 @@ def prepared(studio: Studio, run: Run, genotype: Genotype) -> None:
     cards = [card for card in _cards(studio) if card.by_engine]
     if not cards:
         return
+    which = "nearest" if run.config.purpose == "search" else "latest"
     st.caption(
-        "With the weights of the nearest checkpoint. An engine prepares these files, and compares "
+        f"With the weights of the {which} checkpoint. An engine prepares these files, and compares "
         "the answers of the copy with the network's where there are any."
     )
     for column, card in zip(st.columns(max(COLUMNS, len(cards))), cards, strict=False):
@@ -67,7 +68,7 @@ def prepared(studio: Studio, run: Run, genotype: Genotype) -> None:
                 studio,
                 run.id,
                 "export",
-                question(card.name, genotype),
+                question(card.name, run, genotype),
                 label="Prepare",
                 key=f"prepare-{card.name}",
                 show=partial(_show_file, studio, run, genotype, card.name),
@@ -75,12 +76,17 @@ def prepared(studio: Studio, run: Run, genotype: Genotype) -> None:
             )
 
 
-def question(name: str, genotype: Genotype) -> dict[str, Any]:
-    """What an engine is asked for: this format of this architecture."""
+def question(name: str, run: Run, genotype: Genotype) -> dict[str, Any]:
+    """What an engine is asked for: this format of this architecture.
+
+    The weights are those nearest to the step at which a search found it, or
+    the latest ones of a training.
+    """
+    is_search = run.config.purpose == "search"
     return {
         "format": name,
         "genotype": to_json(genotype),
-        "step": genotype.lineage.get("step"),
+        "step": genotype.lineage.get("step") if is_search else None,
     }
 
 
@@ -144,6 +150,9 @@ def _checkpoint_link(studio: Studio, run: Run, chosen: int | None, feed: Feed) -
     known = [
         found for found in studio.checkpoints(run.id) if chosen is None or found.step <= chosen
     ]
+    if not known and chosen is None:
+        st.caption("There is none yet; the first one comes with the first epoch's end.")
+        return
     if not known:
         st.caption("Only the latest checkpoints and the best one are kept; none is that old.")
         return

@@ -16,6 +16,7 @@ from app.evaluations import (
     origin_of_file,
     origin_of_run,
     outcome,
+    sentence,
     training_config,
 )
 from app.plain import plain
@@ -130,17 +131,6 @@ def print_evaluation(found: Evaluation) -> None:
         [(seed, main.text(value)) for seed, value in found.values.items()],
     )
     print(sentence(found))
-
-
-def sentence(found: Evaluation) -> str:
-    """Mean ± sample standard deviation of the test figure, and of how many trainings."""
-    main, spread = main_figure(found.runs[0].config.task), found.spread
-    if spread is None:
-        return "Nothing has been tested yet."
-    deviation = "" if spread.deviation is None else f" ± {spread.deviation:.2f}"
-    seeds = "seed" if spread.count == 1 else "seeds"
-    label = metric(found.figure).label
-    return f"{label} {spread.mean:.2f}{deviation}{main.unit} over {spread.count} {seeds}."
 
 
 def json_of(studio: Studio, found: Evaluation) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Curves that grow while a search runs, with a zoom that stays."""
+"""Curves that grow while a run goes on, with a zoom that stays."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -84,6 +84,41 @@ def charts_of(task: str) -> tuple[Chart, ...]:
             "one.",
         ),
         *SEARCH_CHARTS,
+    )
+
+
+def training_charts(task: str) -> tuple[Chart, ...]:
+    """The charts of a training from scratch: its task's main figure, loss and learning rate."""
+    main = main_figure(task)
+    return (
+        Chart(
+            main.label[0].upper() + main.label[1:],
+            main.unit.strip(),
+            (
+                Line(f"train_{main.name}", "training", TRAIN, dashed=True),
+                Line(f"validation_{main.name}", "validation", SUPERNET),
+                Line(f"test_{main.name}", "test", CHILD),
+            ),
+            f"On validation {main.of}, at the end of each epoch. The test {main.of} are looked at "
+            "once, at the end.",
+        ),
+        Chart(
+            "Loss",
+            "",
+            (
+                Line("train_loss", "training", TRAIN, dashed=True),
+                Line("validation_loss", "validation", SUPERNET),
+                Line("test_loss", "test", CHILD),
+            ),
+            "Cross-entropy. That of training is of one batch and of a network with parts left "
+            "out, so it is noisy and may be the higher one.",
+        ),
+        Chart(
+            "Learning rate",
+            "",
+            (Line("learning_rate", "learning rate of the weights", OTHER),),
+            "How far a step moves the weights. Most schedules fall, so that the end is quiet.",
+        ),
     )
 
 

@@ -55,7 +55,7 @@ def test_row_shows_progress_accuracy_and_gap(studio: Studio):
     run = studio.runs()[0]
     row = run_rows([run], studio.catalog(), run.started_at + timedelta(minutes=5))[0]
     assert row["progress"] == ["epoch 10 of 20, 1 min 30 s left", 0.5]
-    assert row["score"] == [f"{run.progress.score:.1f} %", run.progress.score]
+    assert row["score"] == [f"Child {run.progress.score:.1f} %", run.progress.score]
     assert row["gap"] == [f"{run.progress.gap:+.1f} points", run.progress.gap]
     assert row["started"][0] == "5 min ago"
 

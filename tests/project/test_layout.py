@@ -25,6 +25,7 @@ FRONT_END_MODULES = (
     "app.truth",
     "app.library",
     "app.evaluations",
+    "app.trainings",
     "app.settings",
     "app.wiring",
 )

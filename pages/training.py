@@ -1,0 +1,144 @@
+"""What the pages show of a training: its figures, its cells, and the other seeds of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.components.derived_cell import derived_cells, derived_data
+from app.components.table import Column, data_table
+from app.evaluations import outcome, sentence
+from app.studio import Studio
+from app.trainings import found_by, search_of, seeds_of
+from app.widgets import figure, go_to, link_to, plain, refreshing, state_word
+from engine.domain.genotype import Genotype
+from engine.domain.metrics import main_figure
+from engine.domain.run import Run
+from engine.domain.snapshot import Snapshot, SnapshotKind
+
+SEEDS_SECONDS = 4.0
+COLUMNS = (
+    Column("name", "Training"),
+    Column("seed", "Seed", "number"),
+    Column("state", "State", "state"),
+    Column("epochs", "Epochs", "number"),
+    Column("test", "Test", "number"),
+)
+
+
+def latest_figures(studio: Studio, run: Run, epoch: Snapshot | None) -> dict[str, float]:
+    """The latest value of everything that a training measures.
+
+    Args:
+        studio: The use cases.
+        run: The training.
+        epoch: The snapshot at the end of its latest epoch.
+    """
+    latest = studio.snapshot(run.id)
+    if latest is None:
+        return {}
+    moved: Snapshot | None = latest
+    if latest.kind is SnapshotKind.EPOCH:
+        moved = studio.snapshot(run.id, latest.step - 1)
+    known = [snapshot for snapshot in (moved, epoch, latest) if snapshot is not None]
+    return {name: value for snapshot in known for name, value in snapshot.metrics.items()}
+
+
+def training_figures(run: Run, latest: Mapping[str, float]) -> dict[str, str]:
+    """Key figures of a training as people read them; that of the test once there is one."""
+    main = main_figure(run.config.task)
+    figures = {
+        "Epoch": f"{run.progress.epoch} / {run.config.epochs}",
+        "Step": f"{run.progress.step:,}",
+        f"Validation {main.label}": main.text(latest.get(f"validation_{main.name}")),
+        "Training loss": figure(latest.get("train_loss"), "{:.3f}"),
+        "Learning rate": figure(latest.get("learning_rate"), "{:.3g}"),
+    }
+    test = latest.get(f"test_{main.name}")
+    if test is not None:
+        figures[f"Test {main.label}"] = main.text(test)
+    return figures
+
+
+def training_help(task: str) -> dict[str, str]:
+    """What each key figure of a training means, by its label."""
+    main = main_figure(task)
+    return {
+        f"Validation {main.label}": f"On validation {main.of}, at the end of the latest epoch.",
+        "Training loss": "Of the latest batch that was recorded, with all that is left out of the "
+        "network while it trains.",
+        "Learning rate": "Of the weights, now.",
+        f"Test {main.label}": f"On test {main.of}, which were looked at once, after the last "
+        "epoch.",
+    }
+
+
+def trained_cells(studio: Studio, run: Run, genotype: Genotype) -> None:
+    """The cells that are trained, as graphs."""
+    catalog = studio.catalog()
+    if catalog is None:
+        return
+    derived_cells(derived_data(genotype, catalog, cells=run.config.cells), key=f"cells-{run.uid}")
+    for kind, node in genotype.empty_nodes:
+        st.caption(f"Node {node} of the {kind} cell keeps no operation, so it is zero.")
+
+
+def origin_link(studio: Studio, run: Run, genotype: Genotype) -> None:
+    """A way to the search that found what is trained, or a sentence about its absence."""
+    found = search_of(studio, run)
+    step = genotype.lineage.get("step")
+    if found is not None:
+        link_to(
+            "architecture",
+            f"Found by {plain(found.name)} (run {found.id})",
+            ":material/account_tree:",
+            run=found.id,
+            step=step if isinstance(step, int) else None,
+        )
+    elif found_by(run.config):
+        st.caption("The search that found this architecture is not among the runs.")
+    else:
+        st.caption("This architecture was given as a file.")
+
+
+def all_seeds(studio: Studio, run: Run) -> None:
+    """The trainings that differ in their seed, with mean and spread; nothing for a single one."""
+    runs = seeds_of(studio, run)
+    if len(runs) < 2:
+        return
+    st.subheader("All seeds", anchor=False)
+    lively = any(not known.is_ended for known in runs)
+    refreshing(lambda: _seeds(studio, run), every=SEEDS_SECONDS if lively else None)
+
+
+def seed_rows(runs: list[Run], tested: Mapping[int, float]) -> list[dict[str, Any]]:
+    """One row of plain values a training of a seed."""
+    rows = []
+    for run in runs:
+        value = tested.get(run.config.seed)
+        word, main = state_word(run), main_figure(run.config.task)
+        rows.append(
+            {
+                "id": str(run.id),
+                "name": run.name,
+                "seed": run.config.seed,
+                "state": [word, word],
+                "epochs": [f"{run.progress.epoch} / {run.config.epochs}", run.progress.epoch],
+                "test": [main.text(value), value],
+            }
+        )
+    return rows
+
+
+def _seeds(studio: Studio, run: Run) -> None:
+    runs = seeds_of(studio, run)
+    found = outcome(studio, runs)
+    opened = data_table(
+        COLUMNS, seed_rows(runs, found.values), key="seeds", label="All seeds", opens="live"
+    )
+    if opened is not None and opened != str(run.id):
+        go_to("live", run=opened)
+    st.markdown(plain(sentence(found)))
+    st.caption(
+        "The same cells with the same settings; ± is the standard deviation between the seeds."
+    )
