@@ -32,10 +32,10 @@ MOST_SEEDS = 20
 REFRESH_SECONDS = 4.0
 COLUMNS = (
     Column("name", "Training"),
-    Column("state", "State", "state"),
-    Column("data", "Data"),
-    Column("epochs", "Epochs", "number"),
     Column("figure", "Figure", "number"),
+    Column("state", "State", "state"),
+    Column("epochs", "Epochs", "number"),
+    Column("data", "Data"),
 )
 
 

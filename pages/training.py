@@ -18,11 +18,11 @@ from engine.domain.snapshot import Snapshot, SnapshotKind
 
 SEEDS_SECONDS = 4.0
 COLUMNS = (
-    Column("name", "Training"),
-    Column("seed", "Seed", "number"),
+    Column("seed", "Seed"),
+    Column("test", "Test", "number"),
     Column("state", "State", "state"),
     Column("epochs", "Epochs", "number"),
-    Column("test", "Test", "number"),
+    Column("name", "Training"),
 )
 
 
