@@ -5,6 +5,7 @@ const { Poller, after, element, styled } = await import(new URL(`feed.js${VERSIO
 const { default: uPlot } = await import(new URL(`vendor/uPlot.esm.js${VERSION}`, import.meta.url).href)
 
 const HEIGHT = 210
+const CURVES_MS = 1000 // drawing them again is dear, and a curve changes little in a second
 const mounted = new WeakMap()
 
 export default function mount(component, root) {
@@ -47,6 +48,7 @@ class Curves {
       () => after(address, this.last),
       async (response) => this.take(await response.json()),
       (state) => { this.root.dataset.connection = state },
+      CURVES_MS,
     )
   }
 

@@ -5,12 +5,13 @@ const RESTING_MS = 3000
 const LONGEST_WAIT_MS = 10000
 
 /** Calls `receive(response)` for each answer and `report(state)` on changes of the connection.
- *  `receive` returns a promise of {lively, ended, more}. */
+ *  `receive` returns a promise of {lively, ended, more}; `pace` is what it waits while lively. */
 export class Poller {
-  constructor(addressOf, receive, report) {
+  constructor(addressOf, receive, report, pace = LIVELY_MS) {
     this.addressOf = addressOf
     this.receive = receive
     this.report = report
+    this.pace = pace
     this.timer = null
     this.failures = 0
     this.stopped = false
@@ -40,7 +41,7 @@ export class Poller {
       const answer = await this.receive(response)
       this.failures = 0
       this.report("connected")
-      wait = answer.more ? 0 : answer.lively ? LIVELY_MS : RESTING_MS
+      wait = answer.more ? 0 : answer.lively ? this.pace : RESTING_MS
       if (answer.ended && !answer.more) {
         this.report("ended")
         this.stop()
