@@ -1,7 +1,10 @@
 """Seeing runs to their end from a terminal, with an engine where none lives."""
 
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from app import processes
 from app.processes import Child, ProcessEnded
@@ -35,15 +38,36 @@ def see_to_end(
     """
     helper = processes.engine(settings, until_idle=True)
     ended: list[Run] = []
-    with search_progress(quiet=quiet) as show:
+    with search_progress(quiet=quiet) as show, _interrupts_noted() as interrupt:
         for run in runs:
-            ended.append(_watch(studio, helper, run, show))
+            ended.append(_watch(studio, helper, run, show, interrupt))
             if len(runs) > 1 and not quiet:
                 say(f"{len(ended)} of {len(runs)}: {run_line(ended[-1])}")
     return ended
 
 
-def _watch(studio: Studio, helper: Child, run: Run, show: Show) -> Run:
+class _Interrupt:
+    """Whether Ctrl-C was pressed."""
+
+    asked = False
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.asked = True
+
+
+@contextmanager
+def _interrupts_noted() -> Iterator[_Interrupt]:
+    """Within, Ctrl-C is noted: an exception raised anywhere might be swallowed where it is."""
+    interrupt = _Interrupt()
+    before = signal.signal(signal.SIGINT, interrupt.note)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _watch(studio: Studio, helper: Child, run: Run, show: Show, interrupt: _Interrupt) -> Run:
     run = studio.run(run.id)
     while not run.is_ended:
         active = run.state in {RunState.QUEUED, RunState.RUNNING}
@@ -54,6 +78,8 @@ def _watch(studio: Studio, helper: Child, run: Run, show: Show) -> Run:
             helper.start()
         show(run)
         time.sleep(TICK_SECONDS)
+        if interrupt.asked:
+            raise KeyboardInterrupt
         run = studio.run(run.id)
         if run.state is RunState.RUNNING:
             helper.deaths = 0

@@ -33,7 +33,10 @@ def test_a_rule_chosen_by_hand_redraws_the_cell_and_follows_into_the_download(
     page.get_by_role("combobox", name=re.compile("Rule")).click()
     page.get_by_role("option", name="One draw").click()
     expect(page).to_have_url(re.compile("rule=draw"))
-    seed = page.get_by_role("spinbutton", name="Seed")
+    unseeded = bench(house.studio, run.id, 300, changed_rule(run, name="draw", seed=0))
+    expect(drawing).to_have_attribute("data-kept", kept(unseeded.genotype))
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    seed = page.get_by_role("spinbutton", name="Seed", exact=True)
     seed.fill("12")
     seed.press("Enter")
     expect(page).to_have_url(re.compile("seed=12"))
@@ -47,7 +50,7 @@ def test_a_rule_chosen_by_hand_redraws_the_cell_and_follows_into_the_download(
     assert json.loads(document)["rule"]["seed"] == 12
 
     page.reload()
-    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("12")
+    expect(page.get_by_role("spinbutton", name="Seed", exact=True)).to_have_value("12")
     expect(drawing).to_have_attribute("data-kept", kept(found.genotype))
 
 
