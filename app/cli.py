@@ -24,8 +24,9 @@ from app.settings import Settings
 from app.studio import Studio
 from app.terminal import print_rows, run_line, run_rows, say
 from app.waiting import see_to_end
+from app.whole_file import whole_file
 from app.wiring import SystemClock, open_artifacts, open_launcher, open_store, open_studio
-from engine.domain.errors import InvalidConfig, StudioError
+from engine.domain.errors import StudioError
 from engine.domain.method_presets import METHOD_PRESETS
 from engine.domain.metrics import main_figure
 from engine.domain.presets import PRESETS
@@ -397,30 +398,12 @@ def export(
     path = output or Path(exported.filename)
     if path.is_dir():
         path = path / exported.filename
-    _write_file(studio, exported, path)
+    with whole_file(path) as file:
+        studio.write_export(exported, file)
     if as_json:
         _print_json({"path": path.absolute(), "media_type": exported.media_type})
     else:
         print(path)
-
-
-def _write_file(studio: Studio, exported: Any, path: Path) -> None:
-    """Write beside its place, then rename, so that a file is whole or not there."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            studio.write_export(exported, file)
-        part.replace(path)
-    except OSError as error:
-        raise InvalidConfig(
-            asked=f"the file {str(path)!r}",
-            found=f"that it cannot be written ({error.strerror})",
-            allowed="a place that this account may write",
-            advice="choose another file with -o",
-        ) from None
-    finally:
-        if part.parent.is_dir():
-            part.unlink(missing_ok=True)
 
 
 def _metrics(studio: Studio, run: Run) -> dict[str, float]:

@@ -15,8 +15,9 @@ from app.study import StudyReport, queue_study, report, runs_of, unfinished
 from app.terminal import print_rows, say
 from app.truth import TruthTables, read_table
 from app.waiting import see_to_end
+from app.whole_file import whole_file
 from app.wiring import open_studio
-from engine.domain.errors import DataError, InvalidConfig
+from engine.domain.errors import DataError
 from engine.domain.run import RunState
 from engine.domain.study import Study, read_study
 
@@ -51,7 +52,8 @@ def study(
     plan = read_study(_text_of(file), changes=changes, truth=str(truth) if truth else None)
     table = _table(plan, file, given=truth, settings=settings)
     if output is not None:
-        _write(output, None)
+        with whole_file(output, trial=True):
+            pass
     studio = open_studio(settings)
     known = len(runs_of(studio, plan))
     runs = queue_study(studio, plan, priority=priority)
@@ -64,7 +66,8 @@ def study(
             raise typer.Exit(INTERRUPTED) from None
     found = report(studio, plan, command=_command(file, data, truth, settings_given), truth=table)
     if output is not None:
-        _write(output, _json_of(found))
+        with whole_file(output) as whole:
+            whole.write(_json_of(found).encode())
     if as_json:
         print(_json_of(found), end="")
     else:
@@ -188,25 +191,3 @@ def _command(
     for assignment in settings_given or []:
         words += ["--set", assignment]
     return shlex.join(words)
-
-
-def _write(path: Path, text: str | None) -> None:
-    """Write beside its place, then rename, so that a file is whole or not there.
-
-    Without a text only try whether it could be written.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text or "", encoding="utf-8")
-        if text is not None:
-            part.replace(path)
-    except OSError as error:
-        raise InvalidConfig(
-            asked=f"the file {str(path)!r}",
-            found=f"that it cannot be written ({error.strerror})",
-            allowed="a place that this account may write",
-            advice="choose another file with -o",
-        ) from None
-    finally:
-        if part.parent.is_dir():
-            part.unlink(missing_ok=True)

@@ -13,14 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.data.summaries import Summary
 from engine.domain.config import TrainingConfig
 from engine.domain.genotype import Genotype
-from engine.domain.run import Progress
 from engine.domain.snapshot import Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from engine.evaluate.networks import Trainee
 from engine.optimisation.averaging import WeightAverage, stops_improving
+from engine.optimisation.epochs import EpochLoop
 from engine.optimisation.loop import (
     Position,
     StepResult,
@@ -29,13 +28,12 @@ from engine.optimisation.loop import (
     step_figures,
     tally_of,
 )
-from engine.optimisation.schedules import learning_rate_at
 from engine.tasks.task import Task
 
 NO_TEST = "The data have no test part, so that no test figure is measured."
 
 
-class TrainingLoop:
+class TrainingLoop(EpochLoop):
     """Owns optimiser and schedule; yields a :class:`Snapshot` where one is due.
 
     A training has no architecture to find: its snapshots hold figures only.
@@ -49,6 +47,8 @@ class TrainingLoop:
         report: Takes sentences for the run's log.
     """
 
+    config: TrainingConfig
+
     def __init__(
         self,
         config: TrainingConfig,
@@ -59,14 +59,11 @@ class TrainingLoop:
         optimiser: torch.optim.Optimizer,
         report: Callable[[str], None],
     ) -> None:
-        self.config = config
+        super().__init__(config, task)
         self.genotype = genotype
-        self.task = task
         self.trainee = trainee
-        self.position = Position()
         self._optimiser = optimiser
         self._report = report
-        self._figures: dict[str, float] = {}
         self._validation_losses: list[float] = []
         self._average: WeightAverage | None = None
 
@@ -81,61 +78,15 @@ class TrainingLoop:
         return self.trainee.network
 
     @property
-    def data_summary(self) -> Summary:
-        """What is known of the data without its arrays."""
-        return self.task.summary
-
-    @property
-    def total_steps(self) -> int:
-        """Weight updates of the whole training."""
-        return self.config.epochs * self.task.steps_per_epoch
-
-    @property
     def score_name(self) -> str:
         """Name of the latest main figure: on validation data, and at the end on test data."""
         test = f"test_{self.task.score_name}"
         return test if test in self._figures else f"validation_{self.task.score_name}"
 
     @property
-    def progress(self) -> Progress:
-        """How far the training has come, with its latest main figure."""
-        return Progress(
-            step=self.position.step,
-            total_steps=self.total_steps,
-            epoch=self.position.epoch,
-            seconds=self.position.seconds,
-            score=self._figures.get(self.score_name),
-            score_name=self.score_name,
-        )
-
-    @property
-    def learning_rate(self) -> float:
-        """Learning rate at the next step."""
-        return learning_rate_at(
-            self.position.step / self.total_steps,
-            start=self.config.learning_rate,
-            end=self.config.learning_rate_end,
-            schedule=self.config.learning_rate_schedule,
-        )
-
-    @property
     def averages(self) -> bool:
         """Whether figures are already those of averaged weights."""
         return self._average is not None
-
-    def __iter__(self) -> Iterator[Snapshot]:
-        """All snapshots from here to the end."""
-        return (snapshot for snapshot in self.steps() if snapshot is not None)
-
-    def steps(self) -> Iterator[Snapshot | None]:
-        """A snapshot where one is due, None after every other step or batch.
-
-        Between two elements the state is whole: it may be saved there.
-        """
-        while self.position.epoch < self.config.epochs:
-            while self.position.index < self.task.steps_per_epoch:
-                yield self._step()
-            yield from self._close_epoch()
 
     def _step(self) -> Snapshot | None:
         """Move the weights once; the snapshot is that of before."""
@@ -154,11 +105,6 @@ class TrainingLoop:
             return None
         figures = {"learning_rate": rate, **step_figures(self.task, result, elapsed)}
         return _snapshot(before, SnapshotKind.STEP, figures)
-
-    def _is_due(self) -> bool:
-        """At an epoch's first step the snapshot of the epoch before stands already."""
-        at_boundary = self.position.index == 0 and self.position.epoch > 0
-        return self.position.step % self.config.snapshot_interval == 0 and not at_boundary
 
     def _update(self, rate: float) -> StepResult:
         for group in self._optimiser.param_groups:

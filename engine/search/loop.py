@@ -13,17 +13,16 @@ from typing import Any
 
 import torch
 
-from engine.data.summaries import Summary
 from engine.domain.config import SearchConfig
 from engine.domain.derivation import derive
-from engine.domain.run import Progress
 from engine.domain.snapshot import Rows, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from engine.model.estimator import CodeSampler
 from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
+from engine.optimisation.epochs import EpochLoop
 from engine.optimisation.loop import Position, StepResult, refuse_nan, step_figures
-from engine.optimisation.schedules import learning_rate_at, temperature_at
+from engine.optimisation.schedules import temperature_at
 from engine.search.evaluation import measure, tensors_of
 from engine.search.observe import entropy, observe_codes, observe_rows
 from engine.search.updates import Codes, Optimisers, alpha_step, joint_step
@@ -31,7 +30,7 @@ from engine.tasks.randomness import generator
 from engine.tasks.task import Task
 
 
-class SearchLoop:
+class SearchLoop(EpochLoop):
     """Owns optimisers and schedules; yields a :class:`Snapshot` where one is due.
 
     Args:
@@ -44,6 +43,8 @@ class SearchLoop:
         make_probe: The probe of a given step; None runs drawn operations only.
     """
 
+    config: SearchConfig
+
     def __init__(
         self,
         config: SearchConfig,
@@ -55,43 +56,17 @@ class SearchLoop:
         optimisers: Optimisers,
         make_probe: Callable[[int], Probe | None],
     ) -> None:
-        self.config = config
+        super().__init__(config, task)
         self.space = space
-        self.task = task
         self.supernet = supernet
-        self.position = Position()
         self._sampler = sampler
         self._optimisers = optimisers
         self._make_probe = make_probe
-        self._figures: dict[str, float] = {}
-
-    @property
-    def data_summary(self) -> Summary:
-        """What is known of the data without its arrays."""
-        return self.task.summary
 
     @property
     def score_name(self) -> str:
         """Name of the child's main figure, such as ``child_accuracy``."""
         return f"child_{self.task.score_name}"
-
-    @property
-    def total_steps(self) -> int:
-        """Weight updates of the whole search."""
-        return self.config.epochs * self.task.steps_per_epoch
-
-    @property
-    def progress(self) -> Progress:
-        """How far the search has come, with the latest figures of the child."""
-        return Progress(
-            step=self.position.step,
-            total_steps=self.total_steps,
-            epoch=self.position.epoch,
-            seconds=self.position.seconds,
-            score=self._figures.get(self.score_name),
-            score_name=self.score_name,
-            gap=self._figures.get("gap"),
-        )
 
     @property
     def temperature(self) -> float:
@@ -103,16 +78,6 @@ class SearchLoop:
             schedule=self.config.temperature_schedule,
         )
 
-    @property
-    def learning_rate(self) -> float:
-        """Learning rate of the weights at the next step."""
-        return learning_rate_at(
-            self.position.step / self.total_steps,
-            start=self.config.learning_rate,
-            end=self.config.learning_rate_end,
-            schedule=self.config.learning_rate_schedule,
-        )
-
     def probabilities(self) -> dict[str, Rows]:
         """Per cell kind, E rows of K probabilities in the run's normalisation."""
         with torch.no_grad():
@@ -122,20 +87,6 @@ class SearchLoop:
                     for kind, alpha in self.supernet.alphas.items()
                 }
             )
-
-    def __iter__(self) -> Iterator[Snapshot]:
-        """All snapshots from here to the end."""
-        return (snapshot for snapshot in self.steps() if snapshot is not None)
-
-    def steps(self) -> Iterator[Snapshot | None]:
-        """A snapshot where one is due, None after every other step or batch.
-
-        Between two elements the state is whole: it may be saved there.
-        """
-        while self.position.epoch < self.config.epochs:
-            while self.position.index < self.task.steps_per_epoch:
-                yield self._step()
-            yield from self._close_epoch()
 
     def _step(self) -> Snapshot | None:
         """Draw, observe, update: the snapshot shows what the codes were drawn from."""
@@ -150,11 +101,6 @@ class SearchLoop:
         self.position.index += 1
         self.position.seconds += elapsed
         return before and with_metrics(before, step_figures(self.task, result, elapsed))
-
-    def _is_due(self) -> bool:
-        """At an epoch's first step the snapshot of the epoch before stands already."""
-        at_boundary = self.position.index == 0 and self.position.epoch > 0
-        return self.position.step % self.config.snapshot_interval == 0 and not at_boundary
 
     def _draw(self) -> Codes:
         """One code a cell kind for the present step, with a gradient to alpha."""

@@ -1,53 +1,12 @@
 """``egs derive``, ``egs truth`` and ``egs import`` in this process, on a recorded search."""
 
-import json
-import os
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
-
 import pytest
 
-from app import cli
 from app.bench import bench, changed_rule
-from app.settings import Settings
-from app.studio import Studio
-from app.wiring import open_studio
 from engine.domain.genotype import from_json, to_darts
 from tests.app.one_edge_runs import ONE_EDGE, seed_one_edge_run
 from tests.app.truth_files import write_table
 from tests.e2e.seeding import seed_run
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch) -> Studio:
-    for name in [name for name in os.environ if name.startswith("EGS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("EGS_HOME", str(tmp_path / "home"))
-    return open_studio(Settings.from_environment())
-
-
-@pytest.fixture
-def egs(monkeypatch, capsys) -> Callable[..., Said]:
-    def run(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["egs", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    return run
 
 
 def test_derive_prints_the_architecture_of_the_rule_asked_for(studio, egs):

@@ -7,13 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import psutil
 import pytest
 from PIL import Image
 
-from app import cli
 from app.processes import is_serving
 from app.settings import Settings
 from app.wiring import SystemClock
@@ -27,42 +25,6 @@ from storage.sql_store import SqlStore
 TINY = "--set epochs=1 --set cells=3 --set channels=4 --set train_limit=128 --set cpu_threads=1"
 TINY_SEARCH = ("search", "--preset", "digits", *TINY.split())
 LONG_SEARCH = (*TINY_SEARCH, "--set", "epochs=1000")
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("EGS_")]:
-        monkeypatch.delenv(name)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("EGS_PORT", str(free.getsockname()[1]))
-    monkeypatch.setenv("EGS_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def egs(home: Path, monkeypatch, capsys) -> Callable[..., Said]:
-    """Run the command in this process, exactly as its entry point does."""
-
-    def run(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["egs", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    return run
 
 
 @pytest.fixture

@@ -2,20 +2,12 @@
 
 import json
 import math
-import os
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from app import cli
 from app.bench import bench, changed_rule
-from app.settings import Settings
-from app.studio import Studio
-from app.wiring import open_studio
 from engine.domain.config import TrainingConfig
 from engine.domain.genotype import from_json, plain_nodes, to_darts, to_json
 from engine.domain.published import PUBLISHED_RECURRENT
@@ -24,37 +16,6 @@ from engine.spaces import SPACES
 from tests.e2e.seeding import alive, seed_run
 
 TINY = "--set epochs=2 --set cells=3 --set channels=4 --set train_limit=64 --set cpu_threads=1"
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch) -> Studio:
-    for name in [name for name in os.environ if name.startswith("EGS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("EGS_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return open_studio(Settings.from_environment())
-
-
-@pytest.fixture
-def egs(monkeypatch, capsys) -> Callable[..., Said]:
-    def run(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["egs", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    return run
 
 
 @pytest.fixture

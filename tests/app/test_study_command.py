@@ -1,19 +1,12 @@
 """``egs study``: in this process on recorded searches, and once with a real engine."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from app import cli
-from app.settings import Settings
-from app.studio import Studio
-from app.wiring import open_studio
 from engine.domain.study import read_study
 from tests.app.one_edge_runs import ONE_EDGE
 from tests.app.truth_files import write_table
@@ -42,42 +35,11 @@ settings = { candidates = 1 }
 """
 
 
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def studio(tmp_path: Path, monkeypatch) -> Studio:
-    for name in [name for name in os.environ if name.startswith("EGS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("EGS_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return open_studio(Settings.from_environment())
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
     path.write_text(TEXT, "utf-8")
     return path
-
-
-@pytest.fixture
-def egs(monkeypatch, capsys) -> Callable[..., Said]:
-    def run(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["egs", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    return run
 
 
 def test_runs_are_queued_once_and_found_on_the_runs_page(studio, egs, file):

@@ -1,0 +1,37 @@
+"""Files that a person asked for: each is whole or not there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.domain.errors import InvalidConfig
+
+
+@contextmanager
+def whole_file(path: Path, *, trial: bool = False) -> Iterator[BinaryIO]:
+    """Write beside the place, then rename.
+
+    Args:
+        path: Where the file is to stand.
+        trial: Only try whether it could be written; what stands there stays.
+
+    Raises:
+        InvalidConfig: It cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        if not trial:
+            part.replace(path)
+    except OSError as error:
+        raise InvalidConfig(
+            asked=f"the file {str(path)!r}",
+            found=f"that it cannot be written ({error.strerror})",
+            allowed="a place that this account may write",
+            advice="choose another file with -o",
+        ) from None
+    finally:
+        if part.parent.is_dir():
+            part.unlink(missing_ok=True)
