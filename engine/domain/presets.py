@@ -86,7 +86,7 @@ PRESETS: tuple[Preset, ...] = (
             "dropout_hidden": 0.1,
             "dropout_input": 0.1,
             "dropout_embedding": 0.0,
-            "alpha_learning_rate": 0.01,
+            "alpha_learning_rate": 0.05,
             "cpu_threads": 2,
         },
     ),

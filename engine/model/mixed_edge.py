@@ -6,6 +6,7 @@ from torch import nn
 
 from engine.domain.space import NONE
 from engine.operations.blocks import NormStyle
+from engine.operations.pooling import hasten
 from engine.operations.table import OPERATIONS
 
 
@@ -25,7 +26,7 @@ class MixedEdge(nn.ModuleDict):
     def __init__(self, names: Sequence[str], channels: int, stride: int, style: NormStyle) -> None:
         super().__init__(
             {
-                name: OPERATIONS[name].build(channels, stride, style)
+                name: hasten(OPERATIONS[name].build(channels, stride, style))
                 for name in names
                 if name != NONE
             }
