@@ -50,7 +50,7 @@ def state_text(run: Run) -> str:
 
 def run_rows(runs: Sequence[Run]) -> tuple[Sequence[str], list[Sequence[Any]]]:
     """Head and rows of a table of runs."""
-    head = ("Run", "Name", "State", "Epoch", "Child", "Gap", "Time", "Data")
+    head = ("Run", "Name", "State", "Epoch", "Score", "Gap", "Time", "Data")
     rows: list[Sequence[Any]] = [
         (
             run.id,

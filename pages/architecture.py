@@ -29,6 +29,7 @@ from pages.derivation_bench import (
     bench_figures,
     child_button,
     choose_rule,
+    latency_button,
     published_figures,
 )
 from pages.live import latest_epoch
@@ -65,7 +66,11 @@ def _of_search(studio: Studio, run: Run, feed: Feed, tables: TruthTables) -> Non
     found = _found(studio, run, step)
     if found is not None:
         refreshing(lambda: _figures(studio, studio.run(run.id), found, tables))
-        child_button(studio, run, found)
+        child, latency = st.columns(2)
+        with child:
+            child_button(studio, run, found)
+        with latency:
+            latency_button(studio, run, found.genotype)
         refreshing(lambda: _cells(studio, run, found.genotype))
         train_section(studio, run, found.genotype)
         trainings(studio, run)
@@ -83,6 +88,7 @@ def _of_training(studio: Studio, run: Run, feed: Feed) -> None:
         return
     genotype = studio.derive(run.id)
     refreshing(lambda: _training_figures(studio, studio.run(run.id), genotype))
+    latency_button(studio, run, genotype)
     refreshing(lambda: _cells(studio, run, genotype))
     train_section(studio, run, genotype)
     refreshing(lambda: downloads(studio, run, genotype, None, feed))

@@ -168,6 +168,39 @@ def child_button(studio: Studio, run: Run, found: Bench) -> None:
     )
 
 
+def latency_button(studio: Studio, run: Run, genotype: Genotype) -> None:
+    """Ask an engine how long this network takes for one input on its device."""
+    masks = {kind: list(edges) for kind, edges in to_masks(genotype).items()}
+    job_button(
+        studio,
+        run.id,
+        "latency",
+        {"masks": masks},
+        label="Measure latency",
+        key="measure-latency",
+        show=_show_latency,
+        help_text="Runs the derived network at this run's size, one input at a time, on the "
+        "engine's device: the median of 50 passes after 10 to warm up.",
+        icon=":material/timer:",
+    )
+
+
+def latency_words(result: Mapping[str, Any]) -> str:
+    """The answer of such a job in a sentence."""
+    threads = result["threads"]
+    on_cpu = result["device"] == "cpu"
+    with_threads = f" with {threads} thread{'s' if threads > 1 else ''}" if on_cpu else ""
+    return (
+        f"{result['median_ms']:.2f} ms for a batch of {result['batch']} (quartiles "
+        f"{result['low_ms']:.2f} to {result['high_ms']:.2f}) on {result['device_label']}"
+        f"{with_threads}."
+    )
+
+
+def _show_latency(result: Mapping[str, Any]) -> None:
+    st.success(plain(latency_words(result)), icon=":material/timer:")
+
+
 def child_words(result: Mapping[str, Any]) -> str:
     """The answer of such a job in a sentence."""
     name = str(result.get("score_name", "score")).replace("_", " ")

@@ -1,5 +1,6 @@
 """New search: a form over the config's own fields."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -11,8 +12,9 @@ from engine.data.summaries import DataSummary, Summary, TextSummary
 from engine.data.table import sources_of
 from engine.domain.config import SearchConfig, make_config
 from engine.domain.errors import StudioError
+from engine.domain.method_presets import METHOD_PRESETS, laid_over
 from engine.domain.ports import Device
-from engine.domain.presets import PRESETS, preset, preset_config
+from engine.domain.presets import PRESETS, Preset, preset_config
 from engine.domain.run import Run
 
 OPEN_GROUPS = frozenset({"Task"})
@@ -26,26 +28,31 @@ GROUP_WORDS = {
     "Reproducibility": "Seed, device and threads.",
 }
 
+TASK_WORDS = {
+    "image_classification": ":material/image: Images",
+    "language_modelling": ":material/article: Texts",
+    "semantic_segmentation": ":material/texture: Scenes",
+}
+TASKS = tuple(TASK_WORDS)
+EGS = Preset(
+    "egs",
+    "EGS",
+    "The Ensemble Gumbel-Softmax as this preset sets it. The other methods have the same budget, "
+    "to compare with.",
+    {},
+)
+METHODS = {one.name: one for one in (EGS, *METHOD_PRESETS)}
+
 
 def render(studio: Studio) -> None:
     """Draw the page."""
     st.title("New search", anchor=False)
     engine_notice(studio)
-    name = st.segmented_control(
-        "Start from",
-        [candidate.name for candidate in PRESETS],
-        format_func=lambda key: preset(key).label,
-        default=PRESETS[0].name,
-        required=True,
-        key="preset",
-    )
-    chosen = preset(name or PRESETS[0].name)
-    st.caption(chosen.description)
-    start = preset_config(chosen.name)
+    key, start = _starting_point()
     title = st.text_input(
         "Name", placeholder="Leave empty for a name with the date", max_chars=120, key="name"
     )
-    values = _fields(studio, start, chosen.name)
+    values = _fields(studio, start, key)
     priority = st.number_input(
         "Priority",
         value=0,
@@ -65,6 +72,45 @@ def render(studio: Studio) -> None:
         _check(studio, values)
     if start_it:
         _start(studio, values, title, int(priority))
+
+
+def _starting_point() -> tuple[str, SearchConfig]:
+    """What the form shows at first, and what its widgets' identities begin with."""
+    task = st.segmented_control(
+        "Search a network for",
+        list(TASK_WORDS),
+        format_func=TASK_WORDS.__getitem__,
+        default=TASKS[0],
+        required=True,
+        key="for",
+    )
+    of_task = {one.name: one for one in PRESETS if task_of(one) == (task or TASKS[0])}
+    chosen = of_task[_choose("Start from", of_task, key=f"preset-{task}")]
+    st.caption(chosen.description)
+    method = METHODS[_choose("Method", METHODS, key="method")]
+    st.caption(method.description)
+    if method is EGS:
+        return chosen.name, preset_config(chosen.name)
+    return f"{chosen.name}-{method.name}", make_config(laid_over([chosen.name, method.name]))
+
+
+def _choose(label: str, options: Mapping[str, Preset], *, key: str) -> str:
+    """One of some presets by its label, the first at the start."""
+    first = next(iter(options))
+    chosen = st.segmented_control(
+        label,
+        list(options),
+        format_func=lambda name: options[name].label,
+        default=first,
+        required=True,
+        key=key,
+    )
+    return chosen if chosen in options else first
+
+
+def task_of(one: Preset) -> str:
+    """The task that a preset is for."""
+    return str(one.settings.get("task", TASKS[0]))
 
 
 def choices_of(studio: Studio, task: str) -> dict[str, dict[Any, str]]:

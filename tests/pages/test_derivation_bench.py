@@ -15,6 +15,7 @@ from pages.derivation_bench import (
     address_of,
     bench_figures,
     child_words,
+    latency_words,
     probability_words,
     rule_from_address,
 )
@@ -89,6 +90,33 @@ def test_the_button_asks_for_exactly_this_child(studio: Studio, page: OpenPage):
     found = bench(studio, run.id, None, changed_rule(run, name="draw", seed=2))
     assert (job.kind, dict(job.arguments)) == ("child", found.question)
     assert "waits for an engine" in words(test)
+
+
+def test_latency_is_asked_of_what_the_bench_shows(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=20)
+    test = page("architecture", run=run.id, rule="draw", seed=2)
+    test.button(key="measure-latency").click().run()
+    assert not test.exception
+    (job,) = studio.store.jobs(run.id)
+    found = bench(studio, run.id, None, changed_rule(run, name="draw", seed=2))
+    assert (job.kind, dict(job.arguments)) == ("latency", {"masks": found.question["masks"]})
+
+
+@pytest.mark.parametrize(("device", "threads"), [("cpu", " with 2 threads"), ("cuda", "")])
+def test_a_latency_names_batch_spread_and_device(device: str, threads: str):
+    result = {
+        "median_ms": 1.234,
+        "low_ms": 1.2,
+        "high_ms": 1.5,
+        "device": device,
+        "device_label": "Some chip",
+        "batch": 1,
+        "threads": 2,
+        "repeats": 50,
+    }
+    assert latency_words(result) == (
+        f"1.23 ms for a batch of 1 (quartiles 1.20 to 1.50) on Some chip{threads}."
+    )
 
 
 def test_a_table_beside_the_home_gives_published_figures(studio: Studio, page: OpenPage):

@@ -8,10 +8,11 @@ from app.forms import field_groups, field_help, field_label
 from app.studio import Studio
 from engine.catalog import gather_catalog
 from engine.data.summaries import DataSummary, TextSummary
-from engine.domain.config import SearchConfig
+from engine.domain.config import SearchConfig, make_config
+from engine.domain.method_presets import METHOD_PRESETS, laid_over
 from engine.domain.ports import Device
-from engine.domain.presets import PRESETS, preset_config
-from pages.new_search import device_choices, summary_words
+from engine.domain.presets import PRESETS, preset, preset_config
+from pages.new_search import TASK_WORDS, device_choices, summary_words, task_of
 from tests.e2e.seeding import alive
 from tests.pages.conftest import OpenPage, words
 
@@ -21,6 +22,13 @@ def type_data(test: AppTest, text: str) -> None:
     box = test.selectbox(key="digits-data")
     box.options.append(text)
     box.set_value(text)
+
+
+def start_from(test: AppTest, name: str) -> AppTest:
+    """Choose a preset, and before it its task."""
+    task = task_of(preset(name))
+    test.segmented_control(key="for").set_value(task).run()
+    return test.segmented_control(key=f"preset-{task}").set_value(name).run()
 
 
 def test_form_has_every_field_of_the_config_once():
@@ -34,15 +42,31 @@ def test_field_says_unit_bounds_and_stored_name():
     assert "`epochs`" in field_help("epochs")
 
 
-@pytest.mark.parametrize("preset", [candidate.name for candidate in PRESETS])
-def test_untouched_form_starts_exactly_the_preset(studio, page, preset: str, monkeypatch):
+@pytest.mark.parametrize("name", [candidate.name for candidate in PRESETS])
+def test_untouched_form_starts_exactly_the_preset(studio, page, name: str, monkeypatch):
     made = []
     monkeypatch.setattr(Studio, "create", lambda self, config, **rest: made.append(config))
     test = page("new")
-    test.get_by_key("preset").set_value(preset).run()
+    start_from(test, name)
     assert not test.exception
     test.button(key="start").click().run()
-    assert made == [preset_config(preset)]
+    assert made == [preset_config(name)]
+
+
+@pytest.mark.parametrize("method", [one.name for one in METHOD_PRESETS])
+def test_a_method_to_compare_with_is_a_search_like_any(studio, page, method: str):
+    test = page("new")
+    test.segmented_control(key="method").set_value(method).run()
+    assert not test.exception
+    test.number_input(key=f"digits-{method}-epochs").set_value(4)
+    test.button(key="start").click().run()
+    assert studio.runs()[0].config == make_config({**laid_over(["digits", method]), "epochs": 4})
+
+
+def test_every_task_has_presets_and_words():
+    catalog = gather_catalog()
+    assert set(TASK_WORDS) == {card.name for card in catalog.tasks}
+    assert {task_of(one) for one in PRESETS} == set(TASK_WORDS)
 
 
 def test_start_queues_the_search_and_opens_it(studio: Studio, page: OpenPage):
@@ -125,7 +149,7 @@ def test_what_was_found_reads_well_for_each_kind_of_data():
 def test_only_what_means_something_for_the_task_is_asked(studio: Studio, page: OpenPage):
     test = page("new")
     assert [w.key for w in test.number_input if w.key == "digits-bptt"] == []
-    test.segmented_control(key="preset").set_value("topics").run()
+    start_from(test, "topics")
     keys = {w.key for w in test.number_input}
     assert "topics-bptt" in keys
     assert "topics-channels" not in keys
@@ -137,7 +161,7 @@ def test_spaces_and_data_are_those_of_the_task(studio: Studio, page: OpenPage):
     labels = {space.name: space.label for space in gather_catalog().spaces}
     assert test.selectbox(key="digits-space").options == [labels["darts"], labels["nb201"]]
     assert "CIFAR-10" in test.selectbox(key="digits-data").options
-    test.segmented_control(key="preset").set_value("topics").run()
+    start_from(test, "topics")
     assert test.selectbox(key="topics-space").options == [labels["rnn"]]
     assert test.selectbox(key="topics-data").options == ["Python's reference manual"]
 
