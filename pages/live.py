@@ -37,6 +37,7 @@ from app.wire import frame_message, series_message, temperature_series
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunEvent, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
+from pages.health import health_panel
 from pages.runs import data_name
 from pages.training import (
     all_seeds,
@@ -49,6 +50,7 @@ from pages.training import (
 
 FIGURES_SECONDS = 1.0
 HEATMAP_SECONDS = 4.0
+HEALTH_SECONDS = 4.0
 LOG_SECONDS = 4.0
 FRAMES_WITHOUT_API = 400
 LOG_LINES = 200
@@ -99,6 +101,11 @@ def is_training(run: Run) -> bool:
 def _moments(studio: Studio, run: Run, feed: Feed) -> None:
     """The moments of a search: the player with its timeline, and the heat maps."""
     lively = not run.is_ended
+    with st.container(border=True):
+        refreshing(
+            lambda: health_panel(studio, studio.run(run.id)),
+            every=HEALTH_SECONDS if lively else None,
+        )
     with st.container(border=True):
         refreshing(
             lambda: _player(studio, run.id, feed),

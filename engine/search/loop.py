@@ -15,6 +15,7 @@ import torch
 
 from engine.domain.config import SearchConfig
 from engine.domain.derivation import derive
+from engine.domain.distribution import entropy
 from engine.domain.snapshot import Rows, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from engine.model.estimator import CodeSampler
@@ -24,7 +25,7 @@ from engine.optimisation.epochs import EpochLoop
 from engine.optimisation.loop import Position, StepResult, refuse_nan, step_figures
 from engine.optimisation.schedules import temperature_at
 from engine.search.evaluation import measure, tensors_of
-from engine.search.observe import entropy, observe_codes, observe_rows
+from engine.search.observe import observe_codes, observe_rows
 from engine.search.updates import Codes, Optimisers, alpha_step, joint_step
 from engine.tasks.randomness import generator
 from engine.tasks.task import Task

@@ -3,10 +3,11 @@ import math
 import pytest
 import torch
 
+from engine.domain.distribution import entropy
 from engine.domain.snapshot import operations_in
 from engine.domain.space import SearchSpace
 from engine.search.evaluation import tensors_of
-from engine.search.observe import entropy, observe_codes, observe_rows
+from engine.search.observe import observe_codes, observe_rows
 
 SPACE = SearchSpace("tiny", "Tiny", ("normal",), 2, 2, ("none", "skip_connect", "conv"))
 
