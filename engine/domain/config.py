@@ -11,7 +11,13 @@ from pydantic import model_validator
 
 from engine.domain.derivation import DerivationRule
 from engine.domain.fields import allowed_by, bounds_of, setting, validated
-from engine.domain.run_config import CLASSIFICATION, IMAGES, TEXT, RunConfig
+from engine.domain.run_config import (
+    CLASSIFICATION,
+    IMAGES,
+    TEXT,
+    LearningRateSchedule,
+    RunConfig,
+)
 from engine.domain.space import Scope
 
 __all__ = [
@@ -171,6 +177,13 @@ class SearchConfig(RunConfig):
         group="Training",
         gt=0.0,
         le=10.0,
+    )
+    alpha_learning_rate_schedule: LearningRateSchedule = setting(
+        "constant",
+        "Alpha learning rate schedule",
+        "The way of alpha's learning rate; cosine and poly end at 0, so that the last epochs "
+        "decide by their mean and not by their noise.",
+        group="Training",
     )
     alpha_weight_decay: float = setting(
         0.0,

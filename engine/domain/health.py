@@ -15,6 +15,8 @@ from engine.domain.snapshot import Masks, Snapshot, operations_in
 from engine.domain.space import NONE, SearchSpace
 
 SKIPS = frozenset({"skip_connect", "identity"})
+FIRST_JUDGED = 2
+"""The epoch from which on anything is said of a search."""
 WINDOW = 5
 """Epochs over which a trend is taken."""
 UNDECIDED = 0.97
@@ -79,7 +81,7 @@ class Health:
         temperature: Temperature tau of the draws.
         settled_since: First epoch from which the derived architecture is the
             one of now.
-        findings: What is wrong, the worst first.
+        findings: What is wrong, the worst first; nothing before the second epoch.
     """
 
     epoch: int
@@ -98,7 +100,7 @@ class Health:
         """The worst of the findings; good without any, early before two epochs."""
         if self.findings:
             return self.findings[0].verdict
-        return Verdict.EARLY if self.epoch < 2 else Verdict.GOOD
+        return Verdict.EARLY if self.epoch < FIRST_JUDGED else Verdict.GOOD
 
     @property
     def settled_for(self) -> int:
@@ -139,6 +141,8 @@ def examine(space: SearchSpace, config: SearchConfig, epochs: Sequence[Snapshot]
         settled_since=since,
         findings=(),
     )
+    if now.epoch < FIRST_JUDGED:
+        return measures
     found = [
         *_of_probabilities(measures, config),
         *_of_skips(space, config, epochs),

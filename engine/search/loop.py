@@ -23,7 +23,7 @@ from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
 from engine.optimisation.epochs import EpochLoop
 from engine.optimisation.loop import Position, StepResult, refuse_nan, step_figures
-from engine.optimisation.schedules import temperature_at
+from engine.optimisation.schedules import learning_rate_at, temperature_at
 from engine.search.evaluation import measure, tensors_of
 from engine.search.observe import observe_codes, observe_rows
 from engine.search.updates import Codes, Optimisers, alpha_step, joint_step
@@ -103,6 +103,16 @@ class SearchLoop(EpochLoop):
         self.position.seconds += elapsed
         return before and with_metrics(before, step_figures(self.task, result, elapsed))
 
+    @property
+    def alpha_learning_rate(self) -> float:
+        """Learning rate of the alphas at the next step."""
+        return learning_rate_at(
+            self.position.step / self.total_steps,
+            start=self.config.alpha_learning_rate,
+            end=0.0,
+            schedule=self.config.alpha_learning_rate_schedule,
+        )
+
     def _draw(self) -> Codes:
         """One code a cell kind for the present step, with a gradient to alpha."""
         random = generator(self.config.seed, "codes", self.position.step)
@@ -116,6 +126,8 @@ class SearchLoop(EpochLoop):
         """Move the weights, and the alphas unless they still warm up."""
         for group in self._optimisers.weights.param_groups:
             group["lr"] = self.learning_rate
+        for group in self._optimisers.alphas.param_groups:
+            group["lr"] = self.alpha_learning_rate
         epoch, index = self.position.epoch, self.position.index
         searching = epoch >= self.config.alpha_warmup_epochs
         probe = self._make_probe(self.position.step) if searching else None
@@ -178,7 +190,7 @@ class SearchLoop(EpochLoop):
             metrics={
                 "entropy": entropy(self.space, rows, self.config.scope),
                 "learning_rate": self.learning_rate,
-                "alpha_learning_rate": self.config.alpha_learning_rate,
+                "alpha_learning_rate": self.alpha_learning_rate,
             },
             seconds=self.position.seconds,
         )

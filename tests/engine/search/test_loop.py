@@ -215,3 +215,33 @@ def test_a_checkpoint_of_another_run_is_refused_even_with_the_same_settings(make
 
 def test_a_checkpoint_from_before_it_named_its_run_is_still_taken(make_loop):
     load_checkpoint(make_loop(), _saved(make_loop()), run="two")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "shares"),
+    [("constant", (1.0, 1.0, 1.0)), ("cosine", (1.0, 0.5, 0.0)), ("poly", (1.0, 0.5**0.9, 0.0))],
+)
+def test_alphas_learn_at_the_rate_of_their_schedule(make_loop, schedule, shares):
+    loop = make_loop(alpha_learning_rate_schedule=schedule, alpha_learning_rate=0.2)
+    snapshots = list(loop)
+    rates = {one.step: one.metrics["alpha_learning_rate"] for one in snapshots}
+    half = loop.total_steps // 2
+    seen = [rates[step] for step in (0, half, loop.total_steps)]
+    assert seen == pytest.approx([0.2 * share for share in shares])
+
+
+def test_alphas_stand_still_where_their_rate_has_come_to_zero(make_loop):
+    first, second = (
+        list(make_loop(alpha_learning_rate_schedule=schedule, snapshot_interval=1))
+        for schedule in ("constant", "cosine")
+    )
+
+    def last_move(snapshots):
+        before, after = (one.probabilities["normal"] for one in snapshots[-2:])
+        return max(
+            abs(a - b)
+            for x, y in zip(before, after, strict=True)
+            for a, b in zip(x, y, strict=True)
+        )
+
+    assert 0 < last_move(second) < 0.2 * last_move(first)
