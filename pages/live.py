@@ -37,6 +37,7 @@ from app.wire import frame_message, series_message, temperature_series
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunEvent, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
+from pages.draws import draws_panel
 from pages.health import health_panel
 from pages.runs import data_name
 from pages.training import (
@@ -51,6 +52,7 @@ from pages.training import (
 FIGURES_SECONDS = 1.0
 HEATMAP_SECONDS = 4.0
 HEALTH_SECONDS = 4.0
+DRAWS_SECONDS = 8.0
 LOG_SECONDS = 4.0
 FRAMES_WITHOUT_API = 400
 LOG_LINES = 200
@@ -113,6 +115,9 @@ def _moments(studio: Studio, run: Run, feed: Feed) -> None:
         )
     with st.container(border=True):
         refreshing(lambda: _heatmaps(studio, run.id), every=HEATMAP_SECONDS if lively else None)
+    if run.search.method == "egs":
+        with st.container(border=True):
+            refreshing(lambda: draws_panel(studio, run.id), every=DRAWS_SECONDS if lively else None)
 
 
 def _trained(studio: Studio, run: Run) -> None:

@@ -78,6 +78,15 @@ export function element(name, attributes = {}, children = []) {
   return node
 }
 
+/** A row's head of a table of edges; what stands in _{…} becomes a subscript. */
+export function named(edge) {
+  const head = element("th", { scope: "row" })
+  edge.split(/_\{([^}]*)\}/).forEach((part, index) => {
+    head.append(index % 2 ? element("sub", { text: part }) : part)
+  })
+  return head
+}
+
 /** Attaches a stylesheet of app/static to a component once; resolves when it applies. */
 export function styled(root, name, version) {
   const host = root.getRootNode()

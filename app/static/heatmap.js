@@ -1,7 +1,7 @@
 // Heat maps of edge probabilities: a table a cell kind, whose cells only change colour.
 
 const VERSION = new URL(import.meta.url).search
-const { element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const { element, named, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 
 export default function mount(component, root) {
   const { data } = component
@@ -29,15 +29,6 @@ function table(map) {
     ]),
     element("div", { class: "key", "aria-hidden": "true" }, [element("span", { text: "0 %" }), element("i"), element("span")]),
   ])
-}
-
-/** A row's head; what stands in _{…} becomes a subscript. */
-function named(edge) {
-  const head = element("th", { scope: "row" })
-  edge.split(/_\{([^}]*)\}/).forEach((part, index) => {
-    head.append(index % 2 ? element("sub", { text: part }) : part)
-  })
-  return head
 }
 
 function fill(section, map, colours) {
