@@ -30,6 +30,7 @@ from engine.domain.ports import ArtifactStore, Clock, Device, Node, RunStore
 from engine.domain.presets import PRESETS, preset_config
 from engine.domain.run import Checkpoint, Request, Run, RunEvent, RunState
 from engine.domain.run_config import RunConfig
+from engine.domain.run_list import RunSummary, checked_notes, checked_tags
 from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from engine.domain.transfer import start_run, trained_genotype
@@ -173,6 +174,26 @@ class Studio:
         for key in self.artifacts.keys(f"runs/{run.uid}/"):
             self.artifacts.delete(key)
 
+    def annotate(
+        self,
+        run_id: int,
+        *,
+        tags: Iterable[str] | None = None,
+        notes: str | None = None,
+        archived: bool | None = None,
+    ) -> Run:
+        """Change what a person says about a run; None leaves a part as it is.
+
+        Raises:
+            InvalidConfig: A tag or the notes are too long.
+        """
+        return self.store.annotate(
+            run_id,
+            tags=None if tags is None else checked_tags(tags),
+            notes=None if notes is None else checked_notes(notes),
+            archived=archived,
+        )
+
     def set_priority(self, run_id: int, priority: int) -> None:
         """Change the place of a run in the queue; higher starts earlier."""
         self.store.set_priority(run_id, priority)
@@ -182,6 +203,10 @@ class Studio:
     def runs(self, states: Iterable[RunState] | None = None) -> list[Run]:
         """Runs, latest first; all of them or those in the given states."""
         return self.store.runs(states)
+
+    def summaries(self) -> list[RunSummary]:
+        """What a list shows of every run, latest first; cheap for thousands."""
+        return self.store.summaries()
 
     def queue(self) -> list[Run]:
         """Queued runs in the order in which they shall start."""
@@ -306,7 +331,7 @@ class Studio:
                 allowed="operations that an engine has published",
                 advice="start an engine once with `egs engine`",
             )
-        shape = shape_of(run.config, self._known_data(run))
+        shape = shape_of(run.config, self.known_data(run))
         if isinstance(shape, LanguageShape):
             return language_cost(genotype, shape)
         return network_cost(genotype, catalog, shape)
@@ -357,7 +382,7 @@ class Studio:
         if exporter.draw is not None:
             return exporter.draw(genotype, self._published_catalog())
         if exporter.render is not None:
-            return exporter.render(genotype, shape_of(run.config, self._known_data(run)))
+            return exporter.render(genotype, shape_of(run.config, self.known_data(run)))
         return b""
 
     def _published_catalog(self) -> Catalog:
@@ -390,7 +415,12 @@ class Studio:
             )
         return found[-1]
 
-    def _known_data(self, run: Run) -> Summary:
+    def known_data(self, run: Run) -> Summary:
+        """What is known of a run's data, from the run itself or from the data.
+
+        Raises:
+            DataError: The run has not loaded them, and they are not there.
+        """
         return self.data(run) or self.inspect(run.config)
 
     def _snapshot_to_derive(self, run: Run, step: int | None) -> Snapshot:

@@ -33,6 +33,7 @@ from pages.derivation_bench import (
     published_figures,
 )
 from pages.live import latest_epoch
+from pages.network import network_section
 from pages.take_home import downloads, prepared
 from pages.train import train_section, trainings
 from pages.training import origin_link
@@ -72,6 +73,7 @@ def _of_search(studio: Studio, run: Run, feed: Feed, tables: TruthTables) -> Non
         with latency:
             latency_button(studio, run, found.genotype)
         refreshing(lambda: _cells(studio, run, found.genotype))
+        refreshing(lambda: network_section(studio, run, found.genotype))
         train_section(studio, run, found.genotype)
         trainings(studio, run)
         refreshing(lambda: downloads(studio, run, found.genotype, step, feed))
@@ -90,6 +92,7 @@ def _of_training(studio: Studio, run: Run, feed: Feed) -> None:
     refreshing(lambda: _training_figures(studio, studio.run(run.id), genotype))
     latency_button(studio, run, genotype)
     refreshing(lambda: _cells(studio, run, genotype))
+    refreshing(lambda: network_section(studio, run, genotype))
     train_section(studio, run, genotype)
     refreshing(lambda: downloads(studio, run, genotype, None, feed))
     prepared(studio, run, genotype)

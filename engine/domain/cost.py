@@ -1,6 +1,6 @@
 """Parameters and multiply-adds of a derived network, counted without building it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from engine.domain.skeleton import (
     gathered_nodes,
     stem_plan,
 )
+from engine.domain.space import SearchSpace
 
 Head = Literal["classes", "pixels"]
 
@@ -80,17 +81,49 @@ class Cost:
         return Cost(self.parameters + other.parameters, self.multiply_adds + other.multiply_adds)
 
 
+@dataclass(frozen=True)
+class CostPart:
+    """What one part of a network costs.
+
+    Attributes:
+        cell: Number of the cell from the input on; None outside the cells.
+        part: ``stem``, ``head``, ``adapters``, ``block``, or an operation's name;
+            in a language model also ``embedding``, ``decoder`` and ``first``.
+        cost: Its parameters and multiply-adds.
+        source: Of an operation: the source number of its edge.
+        target: Of an operation: the target number.
+    """
+
+    cell: int | None
+    part: str
+    cost: Cost
+    source: int | None = None
+    target: int | None = None
+
+
+def total_of(parts: Iterable[CostPart]) -> Cost:
+    """The cost of all these parts together."""
+    return sum((part.cost for part in parts), Cost())
+
+
 def network_cost(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> Cost:
-    """Cost of stem, cells and classifier; convolutions and the linear layer count.
+    """Cost of stem, cells and head; convolutions and linear layers count.
 
     Raises:
         InvalidConfig: The number of cells or the strides do not fit.
     """
-    space = genotype.space
+    return total_of(network_parts(genotype, catalog, shape))
+
+
+def places_of(space: SearchSpace, shape: NetworkShape) -> list[CellPlace]:
+    """Where the cells of such a network stand.
+
+    Raises:
+        InvalidConfig: The number of cells or the strides do not fit.
+    """
     limit = shape.output_stride if shape.head == "pixels" else 0
     check_cells(space, shape.cells, stem_stride=shape.stem_stride, output_stride=limit)
-    cards = {name: catalog.operation(name) for name in space.operations}
-    places = cell_places(
+    return cell_places(
         channels=shape.channels,
         cells=shape.cells,
         nodes=space.nodes,
@@ -99,18 +132,33 @@ def network_cost(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> C
         stem_stride=shape.stem_stride,
         output_stride=limit,
     )
-    total = _stem_cost(space.skeleton, shape)
-    for place in places:
+
+
+def network_parts(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> list[CostPart]:
+    """The cost of a network part by part, from its input to its output.
+
+    Raises:
+        InvalidConfig: The number of cells or the strides do not fit.
+    """
+    space = genotype.space
+    cards = {name: catalog.operation(name) for name in space.operations}
+    places = places_of(space, shape)
+    parts = [CostPart(None, "stem", _stem_cost(space.skeleton, shape))]
+    for number, place in enumerate(places):
         sides = (shape.height, shape.width)
         last, area = (prod(map(grid.side, sides)) for grid in (place.last_grid, place.grid))
         if place.before:
-            total += _adapter_cost(place, last, shape.affine)
+            parts.append(CostPart(number, "adapters", _adapter_cost(place, last, shape.affine)))
         if place.widens:
-            total += _block_cost(place, area, shape.affine)
-        total += _cell_cost(genotype, cards, place, area, shape.affine)
+            parts.append(CostPart(number, "block", _block_cost(place, area, shape.affine)))
+        parts += _cell_parts(genotype, cards, place, number, area, shape.affine)
     features = gathered_nodes(space.nodes, space.output) * places[-1].channels
-    if space.skeleton == "stages":
-        total += Cost(2 * features if shape.affine else 0)
+    return [*parts, CostPart(None, "head", _head_cost(space, features, area, shape))]
+
+
+def _head_cost(space: SearchSpace, features: int, area: int, shape: NetworkShape) -> Cost:
+    """Cost of what turns the last ``features`` channels into scores."""
+    total = Cost(2 * features if shape.affine and space.skeleton == "stages" else 0)
     if shape.head == "pixels":
         return total + _pixel_head_cost(features, area, shape)
     return total + Cost((features + 1) * shape.classes, features * shape.classes)
@@ -154,21 +202,27 @@ def _block_cost(place: CellPlace, area: int, affine: bool) -> Cost:
     return first + second + _conv(place.last, place.channels, Layer(1), area, affine)
 
 
-def _cell_cost(
+def _cell_parts(
     genotype: Genotype,
     cards: Mapping[str, OperationCard],
     place: CellPlace,
+    number: int,
     area: int,
     affine: bool,
-) -> Cost:
+) -> Iterator[CostPart]:
     """Cost of the operations of one cell, all of which end in ``area`` pixels."""
-    genes = (gene for node in genotype.cells[place.kind] for gene in node)
-    total = Cost()
-    for gene in genes:
-        strided = place.reduces and gene.source < genotype.space.inputs
-        for layer in _layers(cards[gene.operation], strided=strided):
-            total += _conv(place.channels, place.channels, layer, area, affine)
-    return total
+    for node, genes in enumerate(genotype.cells[place.kind]):
+        for gene in genes:
+            strided = place.reduces and gene.source < genotype.space.inputs
+            layers = _layers(cards[gene.operation], strided=strided)
+            costs = (_conv(place.channels, place.channels, one, area, affine) for one in layers)
+            yield CostPart(
+                number,
+                gene.operation,
+                sum(costs, Cost()),
+                source=gene.source,
+                target=genotype.space.inputs + node,
+            )
 
 
 def _layers(card: OperationCard, *, strided: bool) -> tuple[Layer, ...]:

@@ -1,0 +1,63 @@
+"""Where the cost of a network goes: block by block, operation by operation, edge by edge."""
+
+from dataclasses import dataclass
+
+from app.studio import Studio, shape_of
+from engine.domain.blocks import Block, network_blocks
+from engine.domain.cost import Cost, CostPart, network_parts, total_of
+from engine.domain.errors import NotFound
+from engine.domain.genotype import Genotype
+from engine.domain.language_cost import LanguageShape, language_parts
+from engine.export.layout import edge_titles
+
+
+@dataclass(frozen=True)
+class CostView:
+    """A network with its cost.
+
+    Attributes:
+        blocks: From the input to the output.
+        parts: The same in parts.
+        total: All of it.
+    """
+
+    blocks: tuple[Block, ...]
+    parts: tuple[CostPart, ...]
+    total: Cost
+
+
+def cost_view(studio: Studio, run_id: int, genotype: Genotype) -> CostView:
+    """The cost of a genotype in a run's own network.
+
+    Raises:
+        NotFound: No engine has published its catalogue yet.
+        DataError: Nothing is known of the data.
+    """
+    run, catalog = studio.run(run_id), studio.catalog()
+    if catalog is None:
+        raise NotFound(
+            asked=f"the cost of a network of run {run_id}",
+            found="no catalogue of operations",
+            allowed="operations that an engine has published",
+            advice="start an engine once with `egs engine`",
+        )
+    shape = shape_of(run.config, studio.known_data(run))
+    parts: list[CostPart]
+    if isinstance(shape, LanguageShape):
+        parts = language_parts(genotype, shape)
+    else:
+        parts = network_parts(genotype, catalog, shape)
+    blocks = network_blocks(genotype, catalog, shape)
+    return CostView(tuple(blocks), tuple(parts), total_of(parts))
+
+
+def edge_costs(view: CostView, genotype: Genotype, cell: int) -> list[tuple[str, str, Cost]]:
+    """Edge, operation and cost of everything in one cell, in the order of the space."""
+    titles = edge_titles(genotype.space)
+    index = {(edge.source, edge.target): n for n, edge in enumerate(genotype.space.edges)}
+    found = [
+        (index[part.source, part.target], part.part, part.cost)
+        for part in view.parts
+        if part.cell == cell and part.source is not None and part.target is not None
+    ]
+    return [(titles[n], name, cost) for n, name, cost in sorted(found, key=lambda one: one[:2])]

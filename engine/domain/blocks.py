@@ -1,0 +1,112 @@
+"""A network as a row of blocks, from its input to its output, with what each costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from engine.domain.catalog import Catalog
+from engine.domain.cost import Cost, CostPart, NetworkShape, network_parts, places_of, total_of
+from engine.domain.genotype import Genotype
+from engine.domain.language_cost import LanguageShape, language_parts
+
+ENDS = {
+    "stem": "Stem",
+    "head": "Head",
+    "embedding": "Embedding",
+    "decoder": "Decoder",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of a network.
+
+    Attributes:
+        label: What people read, such as ``Normal cell``.
+        kind: Kind of the cell; None for what is no cell.
+        cell: Its number among the cells, from 0; None for what is no cell.
+        channels: Channels, or sizes of vectors, that it gives to the next; 0 where
+            it gives scores.
+        height: Height of its feature map in pixels; 0 where it has none.
+        width: Width.
+        cost: What it costs.
+    """
+
+    label: str
+    kind: str | None
+    cell: int | None
+    channels: int
+    height: int
+    width: int
+    cost: Cost
+
+
+def network_blocks(
+    genotype: Genotype, catalog: Catalog, shape: NetworkShape | LanguageShape
+) -> list[Block]:
+    """The blocks of a derived network.
+
+    Raises:
+        InvalidConfig: The number of cells or the strides do not fit.
+    """
+    if isinstance(shape, LanguageShape):
+        return _language_blocks(language_parts(genotype, shape), shape)
+    parts = network_parts(genotype, catalog, shape)
+    places = places_of(genotype.space, shape)
+    first = places[0]
+    blocks = [_end(parts[0], first.last, *_sides(shape, first.last_grid.scale))]
+    for number, place in enumerate(places):
+        label = "Cell" if place.kind == "cell" else f"{place.kind.capitalize()} cell"
+        cost = total_of(part for part in parts if part.cell == number)
+        sides = _sides(shape, place.grid.scale)
+        blocks.append(Block(label, place.kind, number, place.channels, *sides, cost))
+    pixels = (shape.height, shape.width) if shape.head == "pixels" else (0, 0)
+    return [*blocks, _end(parts[-1], 0, *pixels)]
+
+
+def _sides(shape: NetworkShape, scale: int) -> tuple[int, int]:
+    return -(-shape.height // scale), -(-shape.width // scale)
+
+
+def _end(part: CostPart, channels: int, height: int, width: int) -> Block:
+    return Block(ENDS[part.part], None, None, channels, height, width, part.cost)
+
+
+def _language_blocks(parts: Sequence[CostPart], shape: LanguageShape) -> list[Block]:
+    cell = total_of(part for part in parts if part.cell == 0)
+    return [
+        _end(parts[0], shape.embedding, 0, 0),
+        Block("Recurrent cell", "recurrent", 0, shape.hidden, 0, 0, cell),
+        _end(parts[-1], 0, 0, 0),
+    ]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What all uses of one thing cost together.
+
+    Attributes:
+        name: An operation, an edge or a part.
+        uses: How many times the network has it.
+        cost: All of them together.
+    """
+
+    name: str
+    uses: int
+    cost: Cost
+
+
+def shares(parts: Sequence[CostPart]) -> list[Share]:
+    """What each operation or part costs over the whole network, the dearest in compute first."""
+    names = dict.fromkeys(part.part for part in parts)
+    found = [
+        Share(name, len(uses), total_of(uses))
+        for name in names
+        if (uses := [part for part in parts if part.part == name])
+    ]
+    return sorted(found, key=lambda one: (-one.cost.multiply_adds, -one.cost.parameters))
+
+
+def pixels_of(block: Block) -> int:
+    """Pixels of a block's feature map; 1 where it has none."""
+    return prod((block.height, block.width)) or 1
