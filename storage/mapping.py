@@ -4,7 +4,7 @@ How snapshots are packed is told in :mod:`storage.packing`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from engine.domain.errors import FailureReason
 from engine.domain.jobs import Job, JobState, canonical, question_digest
 from engine.domain.ports import Device, Node
 from engine.domain.run import Checkpoint, EventKind, Progress, Request, Run, RunEvent, RunState
+from engine.domain.run_list import RunSummary
 from engine.domain.space import SearchSpace
 
 Row = Mapping[str, Any] | RowMapping
@@ -79,7 +80,20 @@ def run_columns(run: Run) -> dict[str, Any]:
             )
         },
         **progress_columns(run.progress),
+        **annotation_columns(run.tags, run.notes, run.archived),
     }
+
+
+def annotation_columns(
+    tags: Iterable[str] | None, notes: str | None, archived: bool | None
+) -> dict[str, Any]:
+    """The columns of a run that a person writes, without those that stay as they are."""
+    columns = {
+        "tags": None if tags is None else json.dumps(sorted(set(tags)), ensure_ascii=False),
+        "notes": notes,
+        "archived": archived,
+    }
+    return {name: value for name, value in columns.items() if value is not None}
 
 
 def progress_columns(progress: Progress) -> dict[str, Any]:
@@ -126,18 +140,47 @@ def run_of(row: Row) -> Run:
         ended_at=_maybe_instant(row["ended_us"]),
         heartbeat_at=_maybe_instant(row["heartbeat_us"]),
         progress_at=_maybe_instant(row["progress_us"]),
-        progress=Progress(
-            step=row["step"],
-            total_steps=row["total_steps"],
-            epoch=row["epoch"],
-            seconds=row["seconds"],
-            score=row["score"],
-            score_name=row["score_name"],
-            gap=row["gap"],
-        ),
+        progress=_progress_of(row),
         waiting=row["waiting"],
         failure=None if row["failure"] is None else FailureReason(row["failure"]),
         error=row["error"],
+        tags=tuple(json.loads(row["tags"])),
+        notes=row["notes"],
+        archived=bool(row["archived"]),
+    )
+
+
+def _progress_of(row: Row) -> Progress:
+    return Progress(
+        step=row["step"],
+        total_steps=row["total_steps"],
+        epoch=row["epoch"],
+        seconds=row["seconds"],
+        score=row["score"],
+        score_name=row["score_name"],
+        gap=row["gap"],
+    )
+
+
+def summary_of(row: Row) -> RunSummary:
+    """What a list shows of the run in a row, with three of its settings as text."""
+    return RunSummary(
+        id=row["id"],
+        name=row["name"],
+        state=RunState(row["state"]),
+        request=None if row["request"] is None else Request(row["request"]),
+        purpose=row["purpose"],
+        task=row["task"],
+        data=row["data"],
+        epochs=int(row["epochs"]),
+        created_at=instant(row["created_us"]),
+        started_at=_maybe_instant(row["started_us"]),
+        progress=_progress_of(row),
+        waiting=row["waiting"],
+        parent_id=row["parent_id"],
+        tags=tuple(json.loads(row["tags"])),
+        notes=row["notes"],
+        archived=bool(row["archived"]),
     )
 
 

@@ -22,6 +22,7 @@ from engine.domain.run import (
     RunState,
     sources_of,
 )
+from engine.domain.run_list import RunSummary, summary_of
 from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from storage import mapping, packing, refusals
@@ -141,6 +142,29 @@ class MemoryStore(MemoryJobs):
         with self._lock:
             changed = replace(self.run(run_id), priority=priority)
             self._put(changed, EventKind.NOTE, f"priority {priority}")
+
+    def summaries(self) -> list[RunSummary]:
+        """See :class:`RunStore`."""
+        return [summary_of(run) for run in self.runs()]
+
+    def annotate(
+        self,
+        run_id: int,
+        *,
+        tags: Iterable[str] | None = None,
+        notes: str | None = None,
+        archived: bool | None = None,
+    ) -> Run:
+        """See :class:`RunStore`."""
+        with self._lock:
+            run = self.run(run_id)
+            self._runs[run_id] = replace(
+                run,
+                tags=run.tags if tags is None else tuple(sorted(set(tags))),
+                notes=run.notes if notes is None else notes,
+                archived=run.archived if archived is None else archived,
+            )
+            return self._runs[run_id]
 
     def ask(self, run_id: int, request: Request) -> Run:
         """See :class:`RunStore`."""

@@ -7,6 +7,7 @@ from 0 without gaps, so that every n-th one is found by primary key.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -74,6 +76,9 @@ run = Table(
     Column("score", Double),
     Column("score_name", Text),
     Column("gap", Double),
+    Column("tags", Text, nullable=False, server_default="[]"),
+    Column("notes", Text, nullable=False, server_default=""),
+    Column("archived", Boolean, nullable=False, server_default=false()),
     Index(None, "state", "priority", "id"),
     sqlite_autoincrement=True,
 )

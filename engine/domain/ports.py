@@ -23,6 +23,7 @@ from engine.domain.run import (
     RunEvent,
     RunState,
 )
+from engine.domain.run_list import RunSummary
 from engine.domain.snapshot import Frames, Series, Snapshot
 from engine.domain.space import SearchSpace
 
@@ -122,6 +123,22 @@ class RunStore(Protocol):
 
     def set_priority(self, run_id: int, priority: int) -> None:
         """Change the place in the queue."""
+
+    def summaries(self) -> list[RunSummary]:
+        """What a list shows of every run, latest first; reads no more than that."""
+
+    def annotate(
+        self,
+        run_id: int,
+        *,
+        tags: Iterable[str] | None = None,
+        notes: str | None = None,
+        archived: bool | None = None,
+    ) -> Run:
+        """Change what a person says about a run, in any state; None leaves a part as it is.
+
+        Tags are kept sorted and once each.
+        """
 
     def ask(self, run_id: int, request: Request) -> Run:
         """Write a wish on a RUNNING run; a stop replaces a pause.

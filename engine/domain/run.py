@@ -91,6 +91,9 @@ class Run:
         handle: The launcher's own name for the process.
         waiting: Why a queued run does not start yet.
         failure: Why a failed run failed, and ``error`` the sentence about it.
+        tags: Words of a person, to find the run again; sorted, none twice.
+        notes: What a person wrote about it, in any number of lines.
+        archived: Whether lists leave it out unless they are asked for it.
     """
 
     id: int
@@ -115,6 +118,9 @@ class Run:
     waiting: str | None = None
     failure: FailureReason | None = None
     error: str | None = None
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    archived: bool = False
 
     @property
     def search(self) -> SearchConfig:

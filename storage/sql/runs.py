@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, and_, case, delete, func, literal, select
+from sqlalchemy import JSON, Connection, Select, and_, case, cast, delete, func, literal, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from engine.domain.config import AnyConfig, Purpose
 from engine.domain.errors import FailureReason
 from engine.domain.ports import Device
 from engine.domain.run import ENDED, EventKind, Progress, Request, Run, RunState, sources_of
+from engine.domain.run_list import RunSummary
 from storage import mapping, refusals, tables
 from storage.sql.room import (
     Room,
@@ -23,6 +25,23 @@ from storage.sql.room import (
 
 run, snapshot = tables.run, tables.snapshot
 saves, lease = tables.checkpoint, tables.gpu_lease
+
+SUMMARY_SETTINGS = ("task", "data", "epochs")
+SUMMARY_COLUMNS = (
+    "id",
+    "name",
+    "state",
+    "request",
+    "purpose",
+    "created_us",
+    "started_us",
+    "waiting",
+    "parent_id",
+    "tags",
+    "notes",
+    "archived",
+    *mapping.progress_columns(Progress()),
+)
 
 DELETABLE = ENDED | {RunState.PAUSED}
 """States in which a run may be deleted."""
@@ -101,6 +120,28 @@ class RunRows(Room):
             if row is None:
                 raise refusals.no_such_run(run_id)
             self.log(connection, row, EventKind.NOTE, f"priority {priority}")
+
+    def summaries(self) -> list[RunSummary]:
+        """See :class:`RunStore`."""
+        with self.database.read() as connection:
+            settings = [_setting(connection, name) for name in SUMMARY_SETTINGS]
+            query = select(*(run.c[name] for name in SUMMARY_COLUMNS), *settings)
+            rows = connection.execute(query.order_by(run.c.id.desc())).mappings().all()
+        return [mapping.summary_of(row) for row in rows]
+
+    def annotate(
+        self,
+        run_id: int,
+        *,
+        tags: Iterable[str] | None = None,
+        notes: str | None = None,
+        archived: bool | None = None,
+    ) -> Run:
+        """See :class:`RunStore`."""
+        changes = mapping.annotation_columns(tags, notes, archived)
+        with self.database.write() as connection:
+            row = update_run(connection, run_id, changes) if changes else None
+            return mapping.run_of(run_row(connection, run_id) if row is None else row)
 
     def ask(self, run_id: int, request: Request) -> Run:
         """See :class:`RunStore`."""
@@ -292,6 +333,13 @@ class RunRows(Room):
             progress = mapping.progress_at(row, mapping.checkpoint_of(saved), seconds or 0.0)
         changed = update_run(connection, run_id, mapping.progress_columns(progress))
         return row if changed is None else changed
+
+
+def _setting(connection: Connection, name: str) -> ColumnElement[str]:
+    """One setting out of the text of all of them, read by the database."""
+    if connection.dialect.name == "sqlite":
+        return func.json_extract(run.c.config, f"$.{name}").label(name)
+    return cast(run.c.config, JSON)[name].as_string().label(name)
 
 
 def free(connection: Connection, run_id: int) -> None:

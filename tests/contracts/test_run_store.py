@@ -24,6 +24,7 @@ from engine.domain.run import (
     Run,
     RunState,
 )
+from engine.domain.run_list import summary_of
 from engine.domain.snapshot import Snapshot, SnapshotKind
 from tests.contracts.samples import (
     CATALOG,
@@ -85,6 +86,28 @@ class TestRuns:
         assert store.runs(purpose="search", parent_id=search.id) == [fork]
         assert store.runs({RunState.RUNNING}, purpose="training") == []
 
+    def test_what_a_person_says_reads_back_and_leaves_the_rest_alone(self, store: RunStore) -> None:
+        run = in_state(store, RunState.RUNNING)
+        assert (run.tags, run.notes, run.archived) == ((), "", False)
+        said = store.annotate(run.id, tags=["b", "ä, '", "b"], notes="two\nlines", archived=True)
+        assert said == replace(run, tags=("b", "ä, '"), notes="two\nlines", archived=True)
+        assert store.run(run.id) == said
+        assert store.annotate(run.id, archived=False) == replace(said, archived=False)
+        assert store.annotate(run.id, tags=[]).tags == ()
+        assert store.annotate(run.id) == store.run(run.id)
+        assert store.beat(run.id, run.attempt) is None
+
+    def test_summaries_say_the_same_as_the_runs(self, store: RunStore) -> None:
+        first = store.create(CONFIG, name="first")
+        store.create(TRAINING, name="training", parent_id=first.id)
+        for state in RunState:
+            in_state(store, state)
+        run = store.claim(first.id, node="m1", device=CPU)
+        assert run is not None
+        store.append(first.id, 1, [snapshot_at(2)], Progress(2, 9, 1, 3.5, 61.5, "child", -0.5))
+        store.annotate(first.id, tags=["a"], notes="n", archived=True)
+        assert store.summaries() == [summary_of(run) for run in store.runs()]
+
     def test_training_reads_back_equal(self, store: RunStore) -> None:
         run = store.create(TRAINING, name="training")
         assert store.run(run.id) == run
@@ -106,6 +129,8 @@ class TestRuns:
             lambda: store.create(CONFIG, name="x", parent_id=99),
             lambda: store.delete(99),
             lambda: store.set_priority(99, 1),
+            lambda: store.annotate(99, notes="x"),
+            lambda: store.annotate(99),
             lambda: store.ask(99, Request.STOP),
             lambda: store.transition(99, RunState.STOPPED, why="x"),
             lambda: store.transition(99, RunState.STOPPED, why="x", attempt=1),

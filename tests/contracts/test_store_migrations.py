@@ -71,6 +71,24 @@ def test_trainings_and_jobs_come_and_go_without_touching_another_row(address: st
     again.close()
 
 
+def test_words_of_a_person_come_and_go_without_touching_another_row(address: str) -> None:
+    store = filled(address)
+    before = everything(store)
+    run_id = before[0][0].id  # type: ignore[index]
+    store.annotate(run_id, tags=["kept?"], notes="no", archived=True)
+    store.close()
+
+    database = connect(address)
+    with database.state.begin() as connection:
+        downgrade(connection, SCRIPTS, "0002")
+    assert not {"tags", "notes", "archived"} & columns_of(database, "run")
+    database.close()
+
+    again = SqlStore(address, HeldClock())
+    assert everything(again) == before
+    again.close()
+
+
 def test_head_of_the_code_is_the_revision_of_a_new_database(address: str) -> None:
     store = SqlStore(address, HeldClock())
     with store.database.read() as connection:
