@@ -32,6 +32,7 @@ COST_COLUMNS = (
 BY_OPERATION = (Column("name", "Part"), Column("uses", "Uses", "number"), *COST_COLUMNS)
 BY_EDGE = (Column("edge", "Edge"), Column("name", "Operation"), *COST_COLUMNS)
 FLOAT_BYTES = 4
+SUBSCRIPTS = str.maketrans("0123456789-kt", "₀₁₂₃₄₅₆₇₈₉₋ₖₜ")
 
 
 def network_section(studio: Studio, run: Run, genotype: Genotype) -> None:
@@ -80,12 +81,19 @@ def by_edge(studio: Studio, view: CostView, genotype: Genotype, cell: int) -> li
     return [
         {
             "id": str(number),
-            "edge": edge,
+            "edge": in_line(edge),
             "name": _label(studio, name),
             **_cost_cells(cost, view.total),
         }
         for number, (edge, name, cost) in enumerate(edge_costs(view, genotype, cell))
     ]
+
+
+def in_line(edge: str) -> str:
+    """The title of an edge with its subscript as characters, where no markup is drawn."""
+    head, brace, rest = edge.partition("_{")
+    below, _, tail = rest.partition("}")
+    return head + below.translate(SUBSCRIPTS) + tail if brace else edge
 
 
 def memory_words(cost: Cost) -> str:
@@ -102,7 +110,7 @@ def _label(studio: Studio, name: str) -> str:
     if name in PART_WORDS:
         return PART_WORDS[name]
     catalog = studio.catalog()
-    return catalog.operation(name).label if catalog else name
+    return catalog.operation(name).short if catalog else name
 
 
 def _cost_cells(cost: Cost, total: Cost) -> dict[str, Any]:
