@@ -39,7 +39,8 @@ from engine.domain.run import Run, RunEvent, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
 from pages.draws import draws_panel
 from pages.health import health_panel
-from pages.runs import data_name
+from pages.run_rows import data_name
+from pages.share import share_section
 from pages.training import (
     all_seeds,
     latest_figures,
@@ -91,6 +92,7 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
     if is_training(run):
         st.subheader("Architecture", anchor=False)
         refreshing(lambda: _trained(studio, run))
+    share_section(studio, run)
     st.subheader("Event log", anchor=False)
     refreshing(lambda: _log(studio, run.id), every=LOG_SECONDS if lively else None)
 

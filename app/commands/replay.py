@@ -1,0 +1,26 @@
+"""``egs replay``: a whole search in one HTML file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.replay import replay
+from app.settings import Settings
+from app.whole_file import whole_file
+from app.wiring import open_studio
+
+
+def replay_command(
+    run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where it goes.")
+    ] = None,
+) -> None:
+    """Write a search as one HTML file that opens without a server."""
+    studio = open_studio(Settings.from_environment())
+    content = replay(studio, run_id)
+    path = output or Path(f"run-{run_id}-replay.html")
+    with whole_file(path) as file:
+        file.write(content)
+    print(f"{path} ({len(content) / 2**20:.1f} MiB)")
