@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from app.assignments import make_search_config
-from app.commands import derive, evaluate, import_, job, study, truth
+from app.commands import derive, evaluate, import_, job, replay, runs, study, truth
 from app.commands.networks import make_network_file
 from app.plain import plain
 from app.settings import Settings
@@ -292,12 +292,8 @@ app.command("evaluate")(evaluate.evaluate_command)
 # Looking
 
 
-@app.command()
-def runs(as_json: Json = False) -> None:
-    """All runs, latest first."""
-    _show_runs(_studio().runs(), as_json)
-
-
+app.command()(runs.runs)
+app.command()(runs.label)
 app.command()(job.jobs)
 
 
@@ -365,6 +361,7 @@ def presets(as_json: Json = False) -> None:
 
 app.command()(derive.derive)
 app.command()(truth.truth)
+app.command("replay")(replay.replay_command)
 app.command("import")(import_.import_)
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from app.studio import Studio
 from engine.domain.errors import NotFound, StudioError
 from engine.domain.run import Request, Run, RunState
+from engine.domain.run_list import RunSummary
 
 STATE_COLOURS: dict[str, str] = {
     "queued": "gray",
@@ -41,7 +42,7 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", text)
 
 
-def state_word(run: Run) -> str:
+def state_word(run: Run | RunSummary) -> str:
     """The state in a word, with a pending wish as ``pausing…`` or ``stopping…``."""
     if run.state is RunState.RUNNING and run.request is Request.PAUSE:
         return "pausing…"
@@ -179,7 +180,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def time_left(run: Run) -> float | None:
+def time_left(run: Run | RunSummary) -> float | None:
     """Seconds of training that remain at the pace so far; None before the first step."""
     progress = run.progress
     if not progress.step or not progress.seconds or not progress.total_steps:

@@ -23,7 +23,7 @@ from engine.domain.training_presets import (
     training_preset,
 )
 from pages.new_search import device_choices
-from pages.runs import data_name, figure_words
+from pages.run_rows import data_name, figure_words
 
 CHOSEN_ABOVE = frozenset({"genotype", "task", "data"})
 """Settings that are no field of the form: they stand above it, or are what is shown."""

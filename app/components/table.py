@@ -8,7 +8,7 @@ from app.components.loading import StaticComponent
 
 _table = StaticComponent("egs_table", "table.js")
 
-ColumnKind = Literal["text", "number", "state", "progress", "code"]
+ColumnKind = Literal["text", "number", "state", "progress", "code", "tags"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,66 @@ def data_table(
         on_open_change=on_open or _nothing,
     )
     return None if result.open is None else str(result.open)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a person did with a table whose rows can be chosen.
+
+    Attributes:
+        opened: Id of a row that was just opened.
+        selected: Ids of the rows that are ticked, in the order of ticking; some
+            may be on another page of the list, or gone.
+        order: Column to sort by, with a minus before it for the reverse; empty
+            for the order of the list itself.
+    """
+
+    opened: str | None
+    selected: tuple[str, ...]
+    order: str
+
+
+def choosing_table(
+    columns: Sequence[Column],
+    rows: Sequence[dict[str, Any]],
+    *,
+    key: str,
+    label: str,
+    opens: str,
+    order: str,
+    clear: int = 0,
+) -> Choice:
+    """Draw one page of a longer list, whose rows can be ticked; the page itself sorts it.
+
+    Args:
+        columns: In order of display.
+        rows: Of this page of the list, in order, each with an ``id``.
+        key: Identity of the table on its page.
+        label: What it holds, for people who cannot see it.
+        opens: Address of the page that shows a row's run.
+        order: How the rows are sorted now.
+        clear: Another number than before unticks all rows.
+    """
+    result = _table(
+        {
+            "columns": [asdict(column) for column in columns],
+            "rows": list(rows),
+            "label": label,
+            "opens": opens,
+            "searchable": False,
+            "selectable": True,
+            "order": order,
+            "clear": clear,
+        },
+        key=key,
+        default={"selected": [], "order": order},
+        on_open_change=_nothing,
+        on_selected_change=_nothing,
+        on_order_change=_nothing,
+    )
+    opened = None if result.open is None else str(result.open)
+    selected = tuple(str(each) for each in result.selected or ())
+    return Choice(opened, selected, str(result.order or ""))
 
 
 def _nothing() -> None:

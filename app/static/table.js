@@ -12,6 +12,7 @@ export default function mount(component, root) {
     tables.set(root, table)
   }
   table.setTriggerValue = component.setTriggerValue
+  table.setStateValue = component.setStateValue
   table.update(component.data)
   return () => tables.delete(root)
 }
@@ -22,6 +23,7 @@ class Table {
     this.order = null
     this.query = ""
     this.cells = new Map()
+    this.selected = new Set()
     root.classList.add("table")
     this.search = element("input", { type: "search", placeholder: "Filter", "aria-label": "Filter rows" })
     this.search.oninput = () => { this.query = this.search.value.toLowerCase(); this.draw() }
@@ -34,8 +36,11 @@ class Table {
   }
 
   update(data) {
+    if (this.data && this.data.clear !== data.clear) this.selected.clear()
     this.data = data
+    if (data.order !== null && data.order !== undefined) this.order = orderOf(data.order)
     this.search.hidden = !data.searchable
+    this.table.classList.toggle("dense", Boolean(data.selectable))
     this.table.setAttribute("aria-label", data.label)
     this.draw()
   }
@@ -43,7 +48,9 @@ class Table {
   draw() {
     const { columns, rows } = this.data
     this.drawHead(columns)
-    const shown = this.sorted(rows.filter((row) => this.fits(row)))
+    const fitting = rows.filter((row) => this.fits(row))
+    const shown = this.ordersItself() ? this.sorted(fitting) : fitting
+    this.root.dataset.selected = [...this.selected].join(",")
     const seen = new Set()
     shown.forEach((row, number) => {
       seen.add(row.id)
@@ -56,22 +63,30 @@ class Table {
         this.cells.delete(id)
       }
     }
+    if (this.all) this.all.checked = shown.length > 0 && shown.every((row) => this.selected.has(row.id))
     this.none.hidden = shown.length > 0 || rows.length === 0
     this.root.dataset.rows = String(shown.length)
   }
 
   drawHead(columns) {
     const sorting = this.order ? `${this.order.key}/${this.order.down}` : ""
-    const signature = JSON.stringify(columns) + sorting
+    const signature = JSON.stringify(columns) + sorting + this.data.selectable
     if (this.headSignature === signature) return
     this.headSignature = signature
-    this.head.replaceChildren(...columns.map((column) => {
+    const shape = JSON.stringify([columns, this.data.selectable])
+    if (this.bodyShape !== shape) {
+      this.bodyShape = shape
+      this.cells.clear()
+      this.body.replaceChildren()
+    }
+    this.head.replaceChildren(...(this.data.selectable ? [this.chooseAll()] : []), ...columns.map((column) => {
       const button = element("button", { type: "button", text: column.label })
       const cell = element("th", { scope: "col", class: column.kind }, [button])
       if (this.order?.key === column.key) cell.setAttribute("aria-sort", this.order.down ? "descending" : "ascending")
       button.onclick = () => {
         const down = this.order?.key === column.key ? !this.order.down : false
         this.order = { key: column.key, down }
+        if (!this.ordersItself()) this.setStateValue("order", `${down ? "-" : ""}${column.key}`)
         this.draw()
       }
       return cell
@@ -84,11 +99,15 @@ class Table {
       line = element("tr")
       this.cells.set(row.id, line)
       if (this.data.opens) this.makeOpen(line, row.id)
+      if (this.data.selectable) line.append(this.choice(row))
     }
+    const before = this.data.selectable ? 1 : 0
+    if (before) line.firstChild.firstChild.firstChild.checked = this.selected.has(row.id)
+    line.classList.toggle("selected", this.selected.has(row.id))
     columns.forEach((column, number) => {
       const value = row[column.key]
       const signature = JSON.stringify(value)
-      let cell = line.children[number]
+      let cell = line.children[number + before]
       if (!cell) {
         cell = element("td", { class: column.kind })
         line.append(cell)
@@ -99,6 +118,33 @@ class Table {
       if (this.data.opens && number === 0) this.link(cell, row.id)
     })
     return line
+  }
+
+  /** Whether rows are put in order here; otherwise the page is asked to, since it has more rows. */
+  ordersItself() {
+    return this.data.order === null || this.data.order === undefined
+  }
+
+  /** A box of its own, whose clicks do not open the row. */
+  choice(row) {
+    const box = element("input", { type: "checkbox", "aria-label": `Choose ${shownOf(row[this.data.columns[0].key])}` })
+    box.onchange = () => this.choose([row.id], box.checked)
+    const cell = element("td", { class: "choice" }, [element("label", {}, [box])])
+    cell.onclick = (event) => event.stopPropagation()
+    cell.onkeydown = (event) => event.stopPropagation()
+    return cell
+  }
+
+  chooseAll() {
+    this.all = element("input", { type: "checkbox", "aria-label": "Choose all rows on this page" })
+    this.all.onchange = () => this.choose(this.data.rows.map((row) => row.id), this.all.checked)
+    return element("th", { scope: "col", class: "choice" }, [element("label", {}, [this.all])])
+  }
+
+  choose(ids, on) {
+    for (const id of ids) this.selected[on ? "add" : "delete"](id)
+    this.setStateValue("selected", [...this.selected])
+    this.draw()
   }
 
   /** The first cell is a link, so that a row opens in a new tab as any link does. */
@@ -153,6 +199,11 @@ class Table {
   }
 }
 
+/** `-score` is by score, downwards. */
+function orderOf(text) {
+  return text ? { key: text.replace(/^-/, ""), down: text.startsWith("-") } : null
+}
+
 function shownOf(value) {
   return Array.isArray(value) ? value[0] : value ?? "–"
 }
@@ -170,6 +221,8 @@ function fill(cell, kind, value) {
     const bar = element("i")
     bar.style.setProperty("--share", share)
     cell.replaceChildren(element("span", { class: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(100 * share), "aria-label": "Progress" }, [bar]), element("small", { text: shown }))
+  } else if (kind === "tags") {
+    cell.replaceChildren(...shown.map((tag) => element("span", { class: "tag", text: tag })))
   } else {
     cell.textContent = shown
   }

@@ -179,7 +179,7 @@ def test_runs_table_opens_a_run_and_shows_names_as_text(house: House, page: Page
     page.on("request", lambda request: asked.append(request.url))
     page.goto(house.url)
     row = page.locator(f"tr[data-row='{run.id}']")
-    expect(row.locator("td").first).to_have_text(name)
+    expect(row.locator("td a")).to_have_text(name)
     row.focus()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(rf"/live\?run={run.id}"))

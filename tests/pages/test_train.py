@@ -12,8 +12,9 @@ from engine.domain.config import TrainingConfig
 from engine.domain.genotype import from_json, to_darts
 from engine.domain.metrics import MAIN_FIGURES, METRICS
 from engine.domain.run import Run, RunState
+from engine.domain.run_list import summary_of
 from engine.domain.training_presets import training_preset
-from pages.runs import figure_words, run_rows
+from pages.run_rows import figure_words, run_rows
 from pages.take_home import question
 from pages.train import COLUMNS, training_rows
 from pages.training import latest_figures, seed_rows, training_figures
@@ -209,7 +210,7 @@ def test_a_search_lists_its_trainings_with_their_figures(studio, page, search):
 def test_list_of_runs_tells_trainings_from_searches(studio, page, search):
     run = seed_training(studio, search)
     assert not page().exception
-    first, second = run_rows([run, search], studio.catalog(), NOW)
+    first, second = run_rows([summary_of(run), summary_of(search)], studio.catalog(), NOW)
     assert (first["kind"], second["kind"]) == ("Training", "Search")
     assert first["score"] == ["Test 96.5 %", 96.5]
     assert first["gap"] == ["", None]
