@@ -25,6 +25,7 @@ from engine.domain.derivation import derive
 from engine.domain.errors import DeviceMissing, InvalidConfig, NotFound, WrongState
 from engine.domain.fields import validated
 from engine.domain.genotype import Genotype, from_json, from_masks
+from engine.domain.item_patterns import check_items
 from engine.domain.language_cost import LanguageShape, language_cost
 from engine.domain.ports import ArtifactStore, Clock, Device, Node, RunStore
 from engine.domain.presets import PRESETS, preset_config
@@ -115,7 +116,9 @@ class Studio:
             if isinstance(config, TrainingConfig):
                 trained_genotype(config, catalog.spaces)
             else:
-                catalog.space(config.space).check_task(config.task)
+                space = catalog.space(config.space).with_nodes(config.nodes)
+                space.check_task(config.task)
+                check_items(config, space)
         if isinstance(config, TrainingConfig):
             start_run(config, self.store.runs(purpose="training"))
         self._check_device(config.device)

@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from engine.domain.derivation import DerivationRule
 from engine.domain.fields import allowed_by, bounds_of, setting, validated
+from engine.domain.item_patterns import parse_patterns
 from engine.domain.run_config import (
     CLASSIFICATION,
     IMAGES,
@@ -40,6 +41,8 @@ Normalisation = Literal["softmax", "relu"]
 TemperatureSchedule = Literal["linear", "cosine", "exponential", "constant"]
 Purpose = Literal["search", "training"]
 
+
+PATTERNS_LENGTH = 10_000
 
 DARTS_EDGES_KEPT = {"darts": 2, "rnn": 1}
 """Incoming edges that DARTS keeps a node, by space; elsewhere each edge keeps its best."""
@@ -133,6 +136,23 @@ class SearchConfig(RunConfig):
         "In scope node, rank the `none` items of all incoming edges as one when deriving.",
         group="Estimator",
     )
+    banned: str = setting(
+        "",
+        "Banned operations",
+        "Operations that are never drawn and have probability 0, as kind:edge:operation with * for "
+        "all, between commas: normal:0-2:none, *:*:max_pool_3x3. An edge is its number from 0, or "
+        "source-target, counting the cell's inputs first.",
+        group="Estimator",
+        max_length=PATTERNS_LENGTH,
+    )
+    frozen: str = setting(
+        "",
+        "Frozen operations",
+        "Operations whose probabilities rest, written as for banned operations; everything that "
+        "competes with them (their edge, or in scope node their node) rests with them.",
+        group="Estimator",
+        max_length=PATTERNS_LENGTH,
+    )
     temperature_start: float = setting(
         5.0,
         "First temperature",
@@ -205,6 +225,11 @@ class SearchConfig(RunConfig):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "SearchConfig":
+        for name in ("banned", "frozen"):
+            try:
+                parse_patterns(getattr(self, name))
+            except ValueError as error:
+                raise ValueError(f"in {name}, {error}") from None
         if self.alpha_warmup_epochs >= self.epochs:
             raise ValueError("alpha_warmup_epochs leaves no epoch for the alphas")
         if self.method == "darts" and self.scope != "edge":

@@ -2,8 +2,9 @@
 
 Each function on a row takes the probabilities of its items and gives the
 indices of those it keeps, always at least one: a code holds at least one item
-a row. Whether an item is ``none`` is the caller's business, who drops it
-afterwards. Ties always go to the lower index.
+a row. None keeps an item of probability 0, such as a banned one. Whether an
+item is ``none`` is the caller's business, who drops it afterwards. Ties always
+go to the lower index.
 """
 
 from bisect import bisect_right
@@ -29,8 +30,9 @@ def most_probable_set(row: Sequence[float], draws: int) -> Indices:
     14), so that only those are compared. Ties between items go to the lower
     index, ties between sizes to the smaller.
     """
-    ranked = sorted(range(len(row)), key=lambda item: (-row[item], item))
-    sizes = range(1, min(draws, len(row)) + 1)
+    possible = [item for item, probability in enumerate(row) if probability > 0]
+    ranked = sorted(possible, key=lambda item: (-row[item], item))
+    sizes = range(1, min(draws, len(ranked)) + 1)
     chances = [set_probability([row[item] for item in ranked[:size]], draws) for size in sizes]
     best = max(chances) * (1 - TIE)
     return tuple(ranked[: next(i for i, chance in enumerate(chances) if chance >= best) + 1])
@@ -56,7 +58,7 @@ def likely_set(row: Sequence[float], draws: int, threshold: float) -> Indices:
     Item k is kept with probability 1 - (1 - p_k) ** M (method property 3).
     Where no item reaches the threshold, the most probable one stands alone.
     """
-    kept = tuple(k for k, p in enumerate(row) if 1 - (1 - p) ** draws >= threshold)
+    kept = tuple(k for k, p in enumerate(row) if p > 0 and 1 - (1 - p) ** draws >= threshold)
     return kept or (max(range(len(row)), key=lambda k: row[k]),)
 
 
@@ -76,7 +78,8 @@ def strongest_edges(space: SearchSpace, rows: Rows, edges_kept: int) -> Masks:
     """DARTS's rule: per node the strongest edges, with one operation each.
 
     An edge is as strong as its most probable operation other than ``none``
-    (Liu et al. 2019, Section 2.4). A node with fewer edges keeps all of them.
+    (Liu et al. 2019, Section 2.4). A node with fewer edges keeps all of them,
+    but none on which everything other than ``none`` has probability 0.
 
     Returns:
         One bit mask an edge.
@@ -86,5 +89,6 @@ def strongest_edges(space: SearchSpace, rows: Rows, edges_kept: int) -> Masks:
     masks = [0] * len(rows)
     for edges in space.edges_of:
         for edge in sorted(edges, key=lambda e: (-rows[e][best[e]], e))[:edges_kept]:
-            masks[edge] = 1 << best[edge]
+            if rows[edge][best[edge]] > 0:
+                masks[edge] = 1 << best[edge]
     return tuple(masks)

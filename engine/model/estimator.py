@@ -14,7 +14,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from engine.domain.snapshot import Masks
 from engine.domain.space import Scope, SearchSpace
+from engine.model.item_masks import mask_tensor
 
 Route = Literal["even", "first", "or"]
 Normalisation = Literal["softmax", "relu"]
@@ -156,9 +158,13 @@ class CodeSampler:
             -inf.
         route: Which draws carry the gradient.
         normalisation: How alphas become probabilities.
+        banned: One bit mask an edge: items that do not exist for this sampler.
+            Their probability is exactly 0, they are never drawn, and no
+            gradient reaches their alphas; the noise of the others is the same
+            as without a ban. None bans nothing.
 
     Raises:
-        ValueError: If ``draws`` is below 1.
+        ValueError: If ``draws`` is below 1, or a row has nothing left.
     """
 
     def __init__(
@@ -169,6 +175,7 @@ class CodeSampler:
         scope: Scope,
         route: Route,
         normalisation: Normalisation,
+        banned: Masks | None = None,
     ) -> None:
         if draws < 1:
             raise ValueError(f"draws is {draws}; it must be at least 1")
@@ -179,6 +186,11 @@ class CodeSampler:
         lengths = torch.tensor([len(edges) for edges in space.rows(scope)]) * self.operations
         self._inside = torch.arange(int(lengths.max())) < lengths[:, None]
         self._place = self._inside.flatten().nonzero().flatten()
+        self._allowed = ~mask_tensor(banned or (0,) * len(space.edges), self.operations).flatten()
+        allowed = torch.zeros(self._inside.numel(), dtype=torch.bool)
+        allowed[self._place] = self._allowed
+        if not allowed.view(self._inside.shape).any(dim=1).all():
+            raise ValueError("a row has nothing left to draw")
 
     def probabilities(self, alpha: Float[Tensor, "E K"]) -> Float[Tensor, "E K"]:
         """Probability of each operation in one draw; each row of the scope sums to 1."""
@@ -200,7 +212,8 @@ class CodeSampler:
     def _to_rows(self, alpha: Float[Tensor, "E K"]) -> Float[Tensor, "R W"]:
         """One row a distribution; a row's edges are neighbours, so order is kept."""
         rows = alpha.new_full((self._inside.numel(),), OUTSIDE)
-        rows = rows.index_copy(0, self._place.to(alpha.device), alpha.flatten())
+        items = alpha.flatten().masked_fill(~self._allowed.to(alpha.device), OUTSIDE)
+        rows = rows.index_copy(0, self._place.to(alpha.device), items)
         return rows.view(self._inside.shape)
 
     def _to_edges(self, rows: Float[Tensor, "R W"]) -> Float[Tensor, "E K"]:
@@ -213,10 +226,20 @@ class MixtureSampler(CodeSampler):
     Args:
         space: Says which operations an edge has.
         normalisation: How alphas become probabilities.
+        banned: One bit mask an edge: items whose weight is exactly 0.
     """
 
-    def __init__(self, space: SearchSpace, *, normalisation: Normalisation) -> None:
-        super().__init__(space, draws=1, scope="edge", route="even", normalisation=normalisation)
+    def __init__(
+        self, space: SearchSpace, *, normalisation: Normalisation, banned: Masks | None = None
+    ) -> None:
+        super().__init__(
+            space,
+            draws=1,
+            scope="edge",
+            route="even",
+            normalisation=normalisation,
+            banned=banned,
+        )
 
     def draw(
         self, alpha: Float[Tensor, "E K"], temperature: float, generator: torch.Generator

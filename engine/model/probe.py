@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from engine.domain.snapshot import Masks
 from engine.domain.space import SearchSpace
 
 
@@ -65,6 +66,24 @@ class Probe:
         if math.floor((step + 1) * _checked(fraction)) == math.floor(step * fraction):
             return None
         return cls(weight=1 / fraction)
+
+    def without(self, masks: Mapping[str, Masks], operations: int) -> "Probe":
+        """The same, but for items whose gradient nobody uses: they cost nothing then.
+
+        Args:
+            masks: Per cell kind, one bit mask an edge.
+            operations: Number K of operations of an edge.
+        """
+        if not any(mask for edges in masks.values() for mask in edges):
+            return self
+        chosen = {
+            kind: [
+                [not mask >> k & 1 and self.includes(kind, edge, k) for k in range(operations)]
+                for edge, mask in enumerate(edges)
+            ]
+            for kind, edges in masks.items()
+        }
+        return replace(self, chosen=chosen)
 
     def images(self, batch: int) -> int:
         """How many images of a batch are run; 2 at least, for the batch statistics."""

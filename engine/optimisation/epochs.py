@@ -75,10 +75,14 @@ class EpochLoop(ABC):
 
         Between two elements the state is whole: it may be saved there.
         """
-        while self.position.epoch < self.config.epochs:
+        while self._goes_on():
             while self.position.index < self.task.steps_per_epoch:
                 yield self._step()
             yield from self._close_epoch()
+
+    def _goes_on(self) -> bool:
+        """Whether there is another epoch; asked between two of them."""
+        return self.position.epoch < self.config.epochs
 
     @abstractmethod
     def _step(self) -> Snapshot | None:

@@ -9,11 +9,14 @@ import torch
 from engine.data.sources import load_data
 from engine.domain.config import SearchConfig
 from engine.domain.errors import InvalidConfig
+from engine.domain.item_patterns import banned_items, frozen_rows, union
+from engine.domain.snapshot import Masks
 from engine.domain.space import SearchSpace
 from engine.model.estimator import CodeSampler, MixtureSampler
+from engine.model.item_masks import mask_tensor
 from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
-from engine.search.loop import SearchLoop
+from engine.search.loop import Equipment, SearchLoop
 from engine.search.networks import supernet_for
 from engine.search.random_search import RandomSearchLoop
 from engine.search.updates import Optimisers
@@ -57,9 +60,32 @@ def assemble_search(config: SearchConfig, data: Any, device: torch.device) -> Se
         space=space,
         task=task,
         supernet=supernet,
-        sampler=_sampler(config, space),
         optimisers=_optimisers(config, supernet),
-        make_probe=_probe_maker(config, space),
+        equip=lambda now: equipment(now, space, task.device),
+    )
+
+
+def equipment(config: SearchConfig, space: SearchSpace, device: torch.device) -> Equipment:
+    """What draws, probes and holds under these settings.
+
+    Raises:
+        InvalidConfig: Banned or frozen operations are not in the space, or a
+            ban leaves a row empty.
+    """
+    banned = banned_items(config.banned, space, config.scope)
+    resting = union(banned, frozen_rows(config.frozen, space, config.scope))
+    count = len(space.operations)
+    make_probe = _probe_maker(config, space)
+
+    def probe_of(step: int) -> Probe | None:
+        probe = make_probe(step)
+        return probe and probe.without(resting, count)
+
+    rests = {kind: mask_tensor(edges, count) for kind, edges in resting.items()}
+    return Equipment(
+        samplers={kind: _sampler(config, space, banned[kind]) for kind in space.cell_kinds},
+        make_probe=probe_of,
+        held={kind: mask.to(device) for kind, mask in rests.items() if mask.any()},
     )
 
 
@@ -79,15 +105,16 @@ def space_of(config: SearchConfig) -> SearchSpace:
     return SPACES[config.space].with_nodes(config.nodes)
 
 
-def _sampler(config: SearchConfig, space: SearchSpace) -> CodeSampler:
+def _sampler(config: SearchConfig, space: SearchSpace, banned: Masks) -> CodeSampler:
     if config.method == "darts":
-        return MixtureSampler(space, normalisation=config.normalisation)
+        return MixtureSampler(space, normalisation=config.normalisation, banned=banned)
     return CodeSampler(
         space,
         draws=config.draws,
         scope=config.scope,
         route=config.route,
         normalisation=config.normalisation,
+        banned=banned,
     )
 
 

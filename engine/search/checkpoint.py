@@ -75,11 +75,13 @@ def refuse_other_run(document: Mapping[str, Any], run: str | None) -> None:
 
 
 def _refuse_other_search(document: dict[str, Any], loop: Loop) -> None:
-    saved, wanted = document["config"], loop.config.model_dump()
+    wanted = loop.config.model_dump()
+    defaults = {name: field.default for name, field in type(loop.config).model_fields.items()}
+    saved = {**defaults, **document["config"]}
     for name, value in wanted.items():
-        if name not in FREE_SETTINGS and saved.get(name) != value:
+        if name not in FREE_SETTINGS and saved[name] != value:
             raise _refused(
-                f"{name} = {saved.get(name)!r} in it",
+                f"{name} = {saved[name]!r} in it",
                 f"{name} = {value!r}, as in this run",
             )
 

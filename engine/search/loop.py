@@ -8,10 +8,11 @@ search is the uninterrupted one.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 
 from engine.domain.config import SearchConfig
 from engine.domain.derivation import derive
@@ -31,6 +32,22 @@ from engine.tasks.randomness import generator
 from engine.tasks.task import Task
 
 
+@dataclass(frozen=True)
+class Equipment:
+    """What of the settings acts in every step, and can be exchanged between two.
+
+    Attributes:
+        samplers: Per cell kind, what turns alphas into probabilities and codes.
+        make_probe: The probe of a given step; None runs drawn operations only.
+        held: Per cell kind, the alphas that rest, True where they do; empty
+            where all of them move.
+    """
+
+    samplers: Mapping[str, CodeSampler]
+    make_probe: Callable[[int], Probe | None]
+    held: Mapping[str, Bool[torch.Tensor, "E K"]]
+
+
 class SearchLoop(EpochLoop):
     """Owns optimisers and schedules; yields a :class:`Snapshot` where one is due.
 
@@ -39,9 +56,8 @@ class SearchLoop(EpochLoop):
         space: The search space with its number of nodes.
         task: Serves batches and judges answers.
         supernet: The network with its alphas.
-        sampler: Turns alphas into probabilities and codes.
         optimisers: Of weights and alphas.
-        make_probe: The probe of a given step; None runs drawn operations only.
+        equip: From settings to what draws, probes and holds.
     """
 
     config: SearchConfig
@@ -53,16 +69,61 @@ class SearchLoop(EpochLoop):
         space: SearchSpace,
         task: Task,
         supernet: SearchNetwork,
-        sampler: CodeSampler,
         optimisers: Optimisers,
-        make_probe: Callable[[int], Probe | None],
+        equip: Callable[[SearchConfig], Equipment],
     ) -> None:
         super().__init__(config, task)
         self.space = space
         self.supernet = supernet
-        self._sampler = sampler
         self._optimisers = optimisers
-        self._make_probe = make_probe
+        self._equip = equip
+        self._due: list[tuple[int, SearchConfig]] = []
+        self._take(config)
+
+    def steer(self, step: int, config: SearchConfig) -> None:
+        """Go on with other settings from the weight update number ``step`` on.
+
+        The end of an epoch before that update is measured with the settings of
+        before. Called again with a step, the later call counts. Settings that
+        data, network or position depend on must not differ.
+
+        Args:
+            step: Number of updates done before; one that is past already
+                counts from now on.
+            config: All settings from there on.
+        """
+        if step < self.position.step:
+            self._take(config)
+            return
+        self._due.append((step, config))
+
+    def _take(self, config: SearchConfig) -> None:
+        """Let these settings be in force."""
+        self.config = config
+        self._equipment = self._equip(config)
+        alphas = self.supernet.alphas
+        self._optimisers = replace(
+            self._optimisers,
+            gradient_clip=config.gradient_clip,
+            held=[(alphas[kind], rests) for kind, rests in self._equipment.held.items()],
+        )
+
+    def _take_due(self) -> None:
+        """Let settings be in force that are due before the next update."""
+        due = [config for step, config in self._due if step <= self.position.step]
+        if due and self.position.index < self.task.steps_per_epoch:
+            self._due = [one for one in self._due if one[0] > self.position.step]
+            self._take(due[-1])
+
+    def _goes_on(self) -> bool:
+        self._take_due()
+        return super()._goes_on()
+
+    def _code(
+        self, kind: str, alpha: torch.Tensor, temperature: float, random: torch.Generator
+    ) -> torch.Tensor:
+        """One code of a cell kind, with a gradient to alpha."""
+        return self._equipment.samplers[kind].draw(alpha, temperature, random)
 
     @property
     def score_name(self) -> str:
@@ -84,13 +145,14 @@ class SearchLoop(EpochLoop):
         with torch.no_grad():
             return observe_rows(
                 {
-                    kind: self._sampler.probabilities(alpha)
+                    kind: self._equipment.samplers[kind].probabilities(alpha)
                     for kind, alpha in self.supernet.alphas.items()
                 }
             )
 
     def _step(self) -> Snapshot | None:
         """Draw, observe, update: the snapshot shows what the codes were drawn from."""
+        self._take_due()
         started = time.perf_counter()
         codes = self._draw()
         before = self._snapshot(SnapshotKind.STEP, codes) if self._is_due() else None
@@ -118,19 +180,26 @@ class SearchLoop(EpochLoop):
         random = generator(self.config.seed, "codes", self.position.step)
         temperature = self.temperature
         return {
-            kind: self._sampler.draw(alpha, temperature, random)
+            kind: self._code(kind, alpha, temperature, random)
             for kind, alpha in self.supernet.alphas.items()
         }
 
-    def _update(self, codes: Codes) -> StepResult:
-        """Move the weights, and the alphas unless they still warm up."""
+    def _set_rates(self) -> None:
+        """Give the optimisers what the settings say of the next step."""
         for group in self._optimisers.weights.param_groups:
             group["lr"] = self.learning_rate
+            group["momentum"] = self.config.momentum
+            group["weight_decay"] = self.config.weight_decay
         for group in self._optimisers.alphas.param_groups:
             group["lr"] = self.alpha_learning_rate
+            group["weight_decay"] = self.config.alpha_weight_decay
+
+    def _update(self, codes: Codes) -> StepResult:
+        """Move the weights, and the alphas unless they still warm up."""
+        self._set_rates()
         epoch, index = self.position.epoch, self.position.index
         searching = epoch >= self.config.alpha_warmup_epochs
-        probe = self._make_probe(self.position.step) if searching else None
+        probe = self._equipment.make_probe(self.position.step) if searching else None
         together = self.config.update == "joint" and searching
         if searching and not together:
             alpha_batch = self.task.alpha_batch(epoch, index)
@@ -174,7 +243,7 @@ class SearchLoop(EpochLoop):
         random = generator(self.config.seed, "validation codes", self.position.step, batch)
         with torch.no_grad():
             return {
-                kind: self._sampler.draw(alpha, self.temperature, random)
+                kind: self._code(kind, alpha, self.temperature, random)
                 for kind, alpha in self.supernet.alphas.items()
             }
 

@@ -59,7 +59,7 @@ class RandomSearchLoop(SearchLoop):
         random = generator(self.config.seed, "random child", number)
         with torch.no_grad():
             return {
-                kind: self._sampler.draw(alpha, 1.0, random)
+                kind: self._code(kind, alpha, 1.0, random)
                 for kind, alpha in self.supernet.alphas.items()
             }
 

@@ -5,14 +5,14 @@ both. ``alternating`` follows DARTS's first order: the alphas move on a batch
 that the weights are not trained on, then the weights move.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
 
 from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
@@ -31,11 +31,29 @@ class Optimisers:
         weights: SGD over all weights.
         alphas: Adam over the architecture parameters.
         gradient_clip: Largest norm of the weights' gradient; 0 for none.
+        held: Pairs of a tensor of alphas and a mask of what rests in it.
     """
 
     weights: torch.optim.Optimizer
     alphas: torch.optim.Optimizer
     gradient_clip: float
+    held: Sequence[tuple[nn.Parameter, Bool[Tensor, "E K"]]] = ()
+
+    def move_alphas(self) -> None:
+        """One step of the alphas; what is held keeps its value to the last bit.
+
+        Its gradient is 0, so that Adam's moments forget it; but moments and
+        weight decay would move it nevertheless, hence its value is put back.
+        """
+        before = []
+        for alpha, rests in self.held:
+            if alpha.grad is not None:
+                alpha.grad.masked_fill_(rests, 0.0)
+            before.append(alpha.detach().clone())
+        self.alphas.step()
+        with torch.no_grad():
+            for (alpha, rests), value in zip(self.held, before, strict=True):
+                alpha.copy_(torch.where(rests, value, alpha))
 
 
 def joint_step(
@@ -55,7 +73,7 @@ def joint_step(
     norm = clip_gradient(supernet.weight_parameters(), optimisers.gradient_clip)
     optimisers.weights.step()
     if any(code.requires_grad for code in codes.values()):
-        optimisers.alphas.step()
+        optimisers.move_alphas()
     return StepResult(value.detach(), outputs.detach(), targets, norm)
 
 
@@ -73,7 +91,7 @@ def alpha_step(
     with _frozen(supernet):
         outputs = supernet(inputs, codes, probe)
         loss(outputs, targets).backward()
-    optimisers.alphas.step()
+    optimisers.move_alphas()
     return outputs.detach()
 
 

@@ -59,7 +59,7 @@ def test_codes_were_drawn_from_the_probabilities_beside_them(make_loop):
         log_p = {kind: torch.tensor(rows).log() for kind, rows in snapshot.probabilities.items()}
         random = generator(loop.config.seed, "codes", snapshot.step)
         redrawn = {
-            kind: loop._sampler.draw(log_p[kind], snapshot.temperature, random)
+            kind: loop._code(kind, log_p[kind], snapshot.temperature, random)
             for kind in loop.supernet.alphas
         }
         assert observe_codes(redrawn) == dict(snapshot.codes)
