@@ -146,9 +146,22 @@ def engine(
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     settings = Settings.from_environment()
+    if settings.example and not until_idle:
+        _bring_example(settings)
     Supervisor(
         open_store(settings), open_launcher(settings), SystemClock(), until_idle=until_idle
     ).run()
+
+
+def _bring_example(settings: Settings) -> None:
+    """Something to look at before the first search."""
+    from app.recording import add_example
+    from engine.catalog import gather_catalog
+
+    studio = open_studio(settings)
+    if not studio.runs() and not studio.living_nodes():
+        studio.store.publish(gather_catalog())
+        add_example(studio, settings)
 
 
 @app.command(hidden=True)

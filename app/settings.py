@@ -23,6 +23,8 @@ class Settings:
         port: Its port (``EGS_PORT``).
         truth_tables: Files with published accuracies, beside those in
             ``EGS_HOME/tables`` (``EGS_TRUTH_TABLES``, separated like ``PATH``).
+        example: Whether an engine brings a recorded search into a home without
+            runs (``EGS_EXAMPLE``).
     """
 
     home: Path
@@ -33,6 +35,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
     truth_tables: tuple[Path, ...] = ()
+    example: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -52,6 +55,7 @@ class Settings:
             cpu_places=_number(values, "EGS_CPU_PLACES", 1, low=0, high=1024),
             data_roots=tuple(Path(root).expanduser().resolve() for root in roots if root),
             truth_tables=tuple(Path(table).expanduser().absolute() for table in tables if table),
+            example=bool(_number(values, "EGS_EXAMPLE", 1, low=0, high=1)),
             host=values.get("EGS_HOST") or "127.0.0.1",
             port=_number(values, "EGS_PORT", 8501, low=1, high=65535),
         )

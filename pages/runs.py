@@ -6,9 +6,10 @@ import streamlit as st
 
 from app.components.table import choosing_table
 from app.family import has_family
+from app.recording import TAG
 from app.run_csv import runs_csv
 from app.studio import Studio
-from app.widgets import attempt, engine_notice, go_to, plain, refreshing
+from app.widgets import attempt, engine_notice, go_to, link_to, plain, refreshing
 from engine.domain.errors import InvalidConfig
 from engine.domain.presets import preset_config
 from engine.domain.run import Run, RunState
@@ -44,8 +45,9 @@ def render(studio: Studio) -> None:
         if st.button("New search", icon=":material/add:", key="new"):
             go_to("new")
     runs = studio.summaries()
+    if all(TAG in run.tags for run in runs):
+        _empty(studio, [run.id for run in runs])
     if not runs:
-        _empty(studio)
         return
     chosen = _filter(studio, runs)
     first = [runs]
@@ -245,7 +247,8 @@ def _opener(label: str, dialog: str, ids: Sequence[int], icon: str) -> None:
         st.rerun()
 
 
-def _empty(studio: Studio) -> None:
+def _empty(studio: Studio, recorded: Sequence[int]) -> None:
+    """What to begin with, as long as nothing has been searched here."""
     alive = engine_notice(studio)
     with st.container(border=True, horizontal_alignment="center", gap="medium"):
         st.space("small")
@@ -261,6 +264,8 @@ def _empty(studio: Studio) -> None:
             _start(studio)
         if not alive:
             st.caption("It will wait in the queue until an engine runs.", width="content")
+        for run_id in recorded:
+            link_to("live", "Or look at a recorded one", ":material/movie:", run=run_id)
         st.space("small")
 
 

@@ -90,6 +90,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         **{key: value for key, value in os.environ.items() if not key.startswith("EGS_")},
         "EGS_HOME": str(tmp_path / "home"),
         "EGS_PORT": str(port),
+        "EGS_EXAMPLE": "0",
         "OMP_NUM_THREADS": "1",
     }
     log = (tmp_path / "serve.log").open("wb")

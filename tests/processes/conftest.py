@@ -44,6 +44,7 @@ class Studio:
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("EGS_")},
             "EGS_HOME": str(home),
+            "EGS_EXAMPLE": "0",
             "OMP_NUM_THREADS": "1",
         }
         settings = Settings.from_environment(self.environment)

@@ -1,0 +1,1 @@
+"""What the studio brings along to look at before the first search."""
