@@ -29,7 +29,8 @@ def main() -> None:
     st.set_page_config(page_title="EGS Studio", page_icon=str(ICON), layout="wide")
     st.logo(str(ICON.with_name("logo.svg")), size="large", icon_image=str(ICON))
     try:
-        front = open_frontend(Settings.from_environment())
+        settings = Settings.from_environment()
+        front = open_frontend(settings)
     except StudioError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -61,7 +62,7 @@ def main() -> None:
             url_path="architecture",
         ),
         st.Page(
-            _shown(lambda: engine.render(studio)),
+            _shown(lambda: engine.render(studio, settings)),
             title="Engine",
             icon=":material/memory:",
             url_path="engine",

@@ -1,10 +1,13 @@
 """Machines, devices and the queue."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from app import machine
+from app.settings import Settings
 from app.studio import Studio
 from engine.domain.run import RunState
-from pages.engine import node_rows, queue_rows
+from pages.engine import disk_figures, node_rows, queue_rows, version_rows
 from tests.e2e.seeding import NODE, alive, seed_run
 from tests.pages.conftest import OpenPage, words
 
@@ -46,3 +49,45 @@ def test_queue_row_says_why_a_run_waits(studio: Studio):
         (1, "b", "no engine has looked at it yet"),
         (2, "digits", "no free place"),
     ]
+
+
+def test_priority_of_a_waiting_run_is_changed_on_the_page(studio: Studio, page: OpenPage):
+    alive(studio.store)
+    run = seed_run(studio.store, studio.artifacts, count=20, state=RunState.QUEUED)
+    test = page("engine")
+    test.number_input(key=f"priority-{run.id}").set_value(7).run()
+    test.button(key="set-priority").click().run()
+    assert not test.exception
+    assert studio.run(run.id).priority == 7
+
+
+def test_use_is_told_of_this_machine_only(studio: Studio):
+    alive(studio.store)
+    here = replace(NODE, name=machine.name())
+    use = {"cpu": machine.Use(0.25, 3 * 2**30)}
+    rows = node_rows([NODE, here], set(), [], NOW, use=use)
+    assert [row["use"] for row in rows] == ["–", "25 %, 3.0 GiB"]
+
+
+def test_versions_are_those_that_machines_report():
+    node = replace(NODE, versions={"torch": "2.0", "python": "3.12"})
+    assert [(row["package"], row["version"]) for row in version_rows([NODE, node])] == [
+        ("torch", "2.0"),
+        ("python", "3.12"),
+    ]
+
+
+def test_disk_is_told_in_words(studio: Studio, page: OpenPage):
+    assert disk_figures(machine.Disk(2**20, None, 5 * 2**30)) == {
+        "Checkpoints and files": "–",
+        "Database": "1.0 MiB",
+        "Free on this disk": "5.0 GiB",
+    }
+    assert "No process has written a log" in words(page("engine"))
+
+
+def test_log_of_a_process_is_shown(studio: Studio, page: OpenPage):
+    folder = Settings.from_environment().home / "logs"
+    folder.mkdir(parents=True)
+    (folder / "engine.log").write_text("the engine says this\n")
+    assert "the engine says this" in words(page("engine"))
