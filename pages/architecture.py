@@ -37,6 +37,7 @@ from pages.network import network_section
 from pages.take_home import downloads, prepared
 from pages.train import train_section, trainings
 from pages.training import origin_link
+from pages.what_if import what_if_section
 
 LATEST = "latest"
 
@@ -74,6 +75,7 @@ def _of_search(studio: Studio, run: Run, feed: Feed, tables: TruthTables) -> Non
             latency_button(studio, run, found.genotype)
         refreshing(lambda: _cells(studio, run, found.genotype))
         refreshing(lambda: network_section(studio, run, found.genotype))
+        what_if_section(studio, run, found.genotype)
         train_section(studio, run, found.genotype)
         trainings(studio, run)
         refreshing(lambda: downloads(studio, run, found.genotype, step, feed))
