@@ -9,7 +9,7 @@ from app.frontend import open_frontend
 from app.settings import Settings
 from app.widgets import plain
 from engine.domain.errors import StudioError
-from pages import architecture, engine, live, new_search, runs
+from pages import architecture, compare, engine, live, new_search, runs
 
 ICON = Path(__file__).with_name("static") / "icon.png"
 
@@ -60,6 +60,12 @@ def main() -> None:
             title="Architecture",
             icon=":material/account_tree:",
             url_path="architecture",
+        ),
+        st.Page(
+            _shown(lambda: compare.render(studio, front.feed)),
+            title="Compare",
+            icon=":material/compare_arrows:",
+            url_path="compare",
         ),
         st.Page(
             _shown(lambda: engine.render(studio, settings)),

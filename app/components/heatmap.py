@@ -6,6 +6,9 @@ from typing import Any
 from app.components.loading import StaticComponent
 from app.figures.heatmap import EdgeHeatmap
 from app.figures.palette import SEQUENTIAL, SEQUENTIAL_DARK
+from engine.domain.agreement import Agreement
+from engine.domain.catalog import Catalog
+from engine.export.layout import edge_titles
 
 _heatmaps = StaticComponent("egs_heatmap", "heatmap.js")
 
@@ -26,6 +29,29 @@ def heatmap_data(maps: Sequence[EdgeHeatmap], *, dark: bool = False) -> dict[str
                 "drawn": [list(row) for row in values.drawn],
             }
             for values in maps
+        ],
+    }
+
+
+def agreement_data(found: Agreement, catalog: Catalog, *, dark: bool = False) -> dict[str, Any]:
+    """Shares of runs as heat maps; a dot marks what all of them keep."""
+    labels = [catalog.operation(name).short for name in found.space.operations]
+    return {
+        "step": found.count,
+        "colours": list(SEQUENTIAL_DARK if dark else SEQUENTIAL),
+        "mark": "kept by all",
+        "top": 1,
+        "maps": [
+            {
+                "kind": kind,
+                "title": "Cell" if kind == "cell" else f"{kind.capitalize()} cell",
+                "normalisation": f"share of {found.count} runs that keep it",
+                "edges": list(edge_titles(found.space)),
+                "operations": labels,
+                "probabilities": [list(row) for row in rows],
+                "drawn": [[share == 1.0 for share in row] for row in rows],
+            }
+            for kind, rows in found.shares.items()
         ],
     }
 

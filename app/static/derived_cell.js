@@ -5,6 +5,7 @@ const { element, styled } = await import(new URL(`feed.js${VERSION}`, import.met
 const { shape, nodeShape } = await import(new URL(`shapes.js${VERSION}`, import.meta.url).href)
 
 const TAG_HEIGHT = 17
+const STATES = { "+": "added", "−": "removed", "": "both" }
 const observers = new WeakMap()
 
 export default function mount(component, root) {
@@ -13,7 +14,7 @@ export default function mount(component, root) {
   if (root.dataset.signature !== signature) {
     root.dataset.signature = signature
     root.classList.add("player", "derived")
-    root.replaceChildren(element("div", { class: "cells" }, data.cells.map((cell) => card(data, cell))))
+    root.replaceChildren(...(data.cells.some((cell) => cell.marks) ? [legend(data)] : []), element("div", { class: "cells" }, data.cells.map((cell) => card(data, cell))))
     root.dataset.kept = data.cells.map((cell) => cell.kept.flat().length).join(",")
     styled(root, "cell_player.css", VERSION).then(() => { root.classList.add("ready"); scale(root, data) })
   }
@@ -28,16 +29,25 @@ export default function mount(component, root) {
   }
 }
 
+/** What line, mark and colour mean, where two cells are compared. */
+function legend(data) {
+  return element("ul", { class: "legend" }, Object.entries(data.words).map(([state, words]) => {
+    const svg = shape("svg", { viewBox: "0 0 30 8", class: "sample", "aria-hidden": "true" })
+    svg.append(shape("path", { class: `line ${state}`, d: "M2 4L28 4", "stroke-width": 3 }))
+    return element("li", {}, [svg, words])
+  }))
+}
+
 function scale(root, data) {
   root.querySelector(".cells")?.classList.toggle("beside", root.clientWidth >= 1300)
-  for (const svg of root.querySelectorAll("svg")) {
+  for (const svg of root.querySelectorAll(".cell svg")) {
     if (svg.clientWidth) svg.style.setProperty("--unit", String(data.layout.width / svg.clientWidth))
   }
 }
 
 function card(data, cell) {
   const { layout, operations } = data
-  const words = cell.kept.flatMap((columns, edge) => columns.map((k) => `${layout.edges[edge].title}: ${operations[k].label}`))
+  const words = cell.kept.flatMap((columns, edge) => columns.map((k, place) => `${layout.edges[edge].title}: ${operations[k].label}${spoken(cell, edge, place)}`))
   const kept = layout.edges.filter((edge) => cell.kept[edge.index].length)
   const [top, bottom] = extent(layout, kept, cell)
   const svg = shape("svg", { viewBox: `0 ${top} ${layout.width} ${bottom - top}`, role: "img", "aria-label": `Derived ${cell.kind} cell. ${words.join("; ")}` })
@@ -45,8 +55,10 @@ function card(data, cell) {
   for (const path of layout.outputs) outputs.append(shape("path", { d: path }))
   svg.append(outputs)
   for (const edge of kept) {
+    const change = changeOf(cell, edge.index)
     svg.append(shape("path", {
-      class: "line", d: edge.path, stroke: operations[cell.kept[edge.index][0]].colour, "stroke-width": 3, opacity: 0.75,
+      class: `line ${change}`, d: edge.path, "stroke-width": 3, opacity: 0.75,
+      ...(change ? {} : { stroke: operations[cell.kept[edge.index][0]].colour }),
     }))
   }
   const fed = new Set(kept.map((edge) => edge.target))
@@ -55,8 +67,22 @@ function card(data, cell) {
     if (node.kind === "node" && !fed.has(node.id)) drawn.classList.add("empty")
     svg.append(drawn)
   }
-  for (const edge of kept) svg.append(tags(edge, cell.kept[edge.index], operations))
+  for (const edge of kept) svg.append(tags(edge, cell.kept[edge.index], operations, cell.marks?.[edge.index]))
   return element("section", { class: "cell" }, [element("h4", { text: cell.title }), element("div", { class: "scroll" }, [svg])])
+}
+
+/** In a comparison of two cells: what becomes of an operation, in words for those who cannot see it. */
+function spoken(cell, edge, place) {
+  const mark = cell.marks?.[edge][place]
+  return mark === "+" ? ", added" : mark === "−" ? ", removed" : cell.marks ? ", in both" : ""
+}
+
+/** Of a whole edge: a word for its line; empty where nothing is compared. */
+function changeOf(cell, edge) {
+  const marks = cell.marks?.[edge]
+  if (!marks) return ""
+  const kinds = new Set(marks)
+  return kinds.size === 1 ? STATES[marks[0]] : "changed"
 }
 
 /** Height that is in use: boxes, and arcs with their tags. */
@@ -70,14 +96,16 @@ function extent(layout, kept, cell) {
 }
 
 /** One tag for each kept operation of an edge, stacked at its apex. */
-function tags(edge, columns, operations) {
+function tags(edge, columns, operations, marks) {
   const group = shape("g", { transform: `translate(${edge.x} ${edge.y})` })
   const top = (-(columns.length - 1) * TAG_HEIGHT) / 2
   columns.forEach((k, number) => {
     const y = top + number * TAG_HEIGHT
-    group.append(shape("rect", { class: "tag", x: -27, y: y - 8, width: 54, height: 16, rx: 5, stroke: operations[k].colour }))
+    const half = marks ? 33 : 27
+    const state = marks ? STATES[marks[number]] : ""
+    group.append(shape("rect", { class: `tag ${state}`, x: -half, y: y - 8, width: 2 * half, height: 16, rx: 5, ...(marks ? {} : { stroke: operations[k].colour }) }))
     const text = shape("text", { class: "tag-text", "text-anchor": "middle", y, dy: "0.35em" })
-    text.append(operations[k].short)
+    text.append(marks?.[number] ? `${marks[number]} ${operations[k].short}` : operations[k].short)
     group.append(text)
   })
   return group

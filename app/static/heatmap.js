@@ -13,7 +13,7 @@ export default function mount(component, root) {
     styled(root, "heatmap.css", VERSION).then(() => root.classList.add("ready"))
   }
   root.dataset.step = data.step
-  data.maps.forEach((map, index) => fill(root.children[index], map, data.colours))
+  data.maps.forEach((map, index) => fill(root.children[index], map, data))
   return () => {}
 }
 
@@ -31,8 +31,8 @@ function table(map) {
   ])
 }
 
-function fill(section, map, colours) {
-  const largest = Math.max(...map.probabilities.flat())
+function fill(section, map, { colours, top, mark = "drawn" }) {
+  const largest = top ?? Math.max(...map.probabilities.flat())
   section.querySelector("caption").replaceChildren(
     element("strong", { text: map.title }), element("span", { text: map.normalisation }),
   )
@@ -42,7 +42,7 @@ function fill(section, map, colours) {
     map.probabilities[edge].forEach((probability, k) => {
       const cell = row.children[k + 1]
       const drawn = map.drawn[edge][k]
-      const words = `${percent(probability)}${drawn ? ", drawn" : ""}`
+      const words = `${percent(probability)}${drawn ? `, ${mark}` : ""}`
       cell.style.background = shade(largest ? probability / largest : 0, colours)
       cell.classList.toggle("drawn", drawn)
       cell.setAttribute("aria-label", words)
