@@ -14,6 +14,7 @@ from app.components.curves import (
     curves,
     training_charts,
 )
+from app.components.gap_meter import gap_meter, meter_data
 from app.components.heatmap import heatmap_data, heatmaps
 from app.components.table import Column, data_table
 from app.figures.heatmap import edge_heatmaps
@@ -83,6 +84,8 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         all_seeds(studio, run)
     else:
         _moments(studio, run, feed)
+    if not is_training(run):
+        refreshing(lambda: _gap(studio, run.id), every=HEALTH_SECONDS if lively else None)
     st.subheader("Curves", anchor=False)
     st.caption("Drag across a chart to zoom; a double click shows everything again.")
     refreshing(
@@ -304,6 +307,19 @@ def moment_to_show(studio: Studio, run: Run) -> Snapshot | None:
         return epoch
     first = studio.snapshots(run.id, limit=1)
     return first[0] if first else None
+
+
+def _gap(studio: Studio, run_id: int) -> None:
+    """How close the child is to the supernet, at the chosen moment or now."""
+    run, step = studio.run(run_id), step_from_query()
+    epochs = studio.snapshots(run.id, epochs_only=True)
+    known = [one for one in epochs if step is None or one.step <= step]
+    data = meter_data(main_figure(run.config.task), known[-1].metrics) if known else None
+    if data is None:
+        return
+    with st.container(border=True):
+        st.markdown(f"**Gap at the end of epoch {known[-1].epoch}**")
+        gap_meter(data, key=f"gap-{run.uid}")
 
 
 def _curves(studio: Studio, run_id: int, feed: Feed, tables: TruthTables) -> None:

@@ -156,3 +156,12 @@ def test_hostile_name_is_shown_as_text(studio: Studio, page: OpenPage):
     for mark in ("![", "<script>", "**", ":red[", "$x$"):
         assert mark not in title
     assert title.replace("\\", "") == name
+
+
+def test_gap_is_that_of_the_last_epoch_before_the_chosen_moment(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=60)
+    epochs = studio.snapshots(run.id, epochs_only=True)
+    assert "Gap at the end of epoch 20" in words(page("live", run=run.id))
+    between = words(page("live", run=run.id, step=epochs[4].step + 1))
+    assert "Gap at the end of epoch 5" in between
+    assert "Gap at" not in words(page("live", run=run.id, step=0))
