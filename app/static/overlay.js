@@ -47,9 +47,9 @@ class Overlay {
   build() {
     const { root } = this
     root.classList.add("curves", "overlay")
-    this.metric = element("select", { "aria-label": "Figure" })
+    this.metric = element("select")
     this.metric.onchange = () => this.change({ metric: this.metric.value })
-    this.axis = element("select", { "aria-label": "Horizontal axis" }, Object.entries(X_AXES).map(([name, text]) => element("option", { value: name, text })))
+    this.axis = element("select", {}, Object.entries(X_AXES).map(([name, text]) => element("option", { value: name, text })))
     this.axis.onchange = () => this.change({ x: this.axis.value })
     this.weight = element("input", { type: "range", min: 0, max: 0.99, step: 0.01, "aria-label": "Smoothing" })
     this.weight.oninput = () => { this.view.smooth = Number(this.weight.value); this.soon() }
