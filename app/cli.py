@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from app.assignments import make_search_config
-from app.commands import derive, evaluate, import_, job, replay, runs, study, truth
+from app.commands import derive, evaluate, import_, job, replay, runs, steer, study, truth
 from app.commands.networks import make_network_file
 from app.plain import plain
 from app.settings import Settings
@@ -298,6 +298,8 @@ def queue_priority(
     _show_run(studio.run(run_id), as_json)
 
 
+app.command("fork")(steer.fork_command)
+app.command("change")(steer.change_command)
 app.command()(study.study)
 app.command("evaluate")(evaluate.evaluate_command)
 

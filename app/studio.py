@@ -19,7 +19,7 @@ from engine.data.shapes import network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
 from engine.data.table import DATA_SOURCES
 from engine.domain.catalog import Catalog
-from engine.domain.config import AnyConfig, TrainingConfig
+from engine.domain.config import AnyConfig, SearchConfig, TrainingConfig
 from engine.domain.cost import Cost, network_cost
 from engine.domain.derivation import derive
 from engine.domain.errors import DeviceMissing, InvalidConfig, NotFound, WrongState
@@ -34,6 +34,7 @@ from engine.domain.run_config import RunConfig
 from engine.domain.run_list import RunSummary, checked_notes, checked_tags
 from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
+from engine.domain.steering import Change, check_origin, config_after
 from engine.domain.transfer import start_run, trained_genotype
 from engine.export import EXPORTERS
 from engine.export.exporter import Exporter, Shape
@@ -104,9 +105,19 @@ class Studio:
         """
         config = with_absolute_path(config)
         self.check(config)
+        origin = self._origin(config)
         return self.store.create(
-            config, name=_clean(name) or self._default_name(config), priority=priority
+            config,
+            name=_clean(name) or self._default_name(config),
+            priority=priority,
+            parent_id=None if origin is None else origin.id,
         )
+
+    def _origin(self, config: AnyConfig) -> Run | None:
+        """The search that a fork starts from; None where it is no fork."""
+        if not isinstance(config, SearchConfig) or not config.origin:
+            return None
+        return check_origin(config, self.store.runs(purpose="search"))
 
     def check(self, config: AnyConfig) -> None:
         """Everything that :meth:`create` refuses, without queueing anything."""
@@ -121,8 +132,23 @@ class Studio:
                 check_items(config, space)
         if isinstance(config, TrainingConfig):
             start_run(config, self.store.runs(purpose="training"))
+        origin = self._origin(config)
+        if origin is not None:
+            self._check_snapshot(origin, config)
         self._check_device(config.device)
         self.inspect(config)
+
+    def _check_snapshot(self, origin: Run, config: AnyConfig) -> None:
+        """A fork starts from probabilities that were recorded at just that step."""
+        step = config.origin_step if isinstance(config, SearchConfig) else 0
+        found = self.store.snapshot(origin.id, step)
+        if found is None or found.step != step:
+            raise InvalidConfig(
+                asked=f"a fork of run {origin.id} at step {step}",
+                found="no snapshot there" if found is None else f"one at step {found.step}",
+                allowed="a step at which its probabilities were recorded",
+                advice="choose another step; `egs snapshots` lists them",
+            )
 
     def inspect(self, config: RunConfig) -> Summary:
         """What the data of a configuration are; cheap enough for a form.
@@ -170,12 +196,25 @@ class Studio:
         """Remove a run with everything recorded, first the rows, then its files.
 
         Raises:
-            WrongState: It is queued or running.
+            WrongState: It is queued or running, or a fork of it has yet to
+                take over its state.
         """
         run = self.store.run(run_id)
+        self._refuse_orphans(run)
         self.store.delete(run_id)
         for key in self.artifacts.keys(f"runs/{run.uid}/"):
             self.artifacts.delete(key)
+
+    def _refuse_orphans(self, run: Run) -> None:
+        """A fork needs where it comes from until its own first checkpoint (decision 22)."""
+        for fork in self.store.runs(parent_id=run.id):
+            if not fork.is_ended and not self.store.checkpoints(fork.id):
+                raise WrongState(
+                    asked=f"to delete run {run.id}",
+                    found=f"its fork, run {fork.id}, which has not started yet",
+                    allowed="a run whose forks have all taken over its state, or have ended",
+                    advice=f"wait for run {fork.id} to start, or stop it",
+                )
 
     def annotate(
         self,
@@ -248,6 +287,10 @@ class Studio:
         """The log of a run, oldest first."""
         return self.store.events(run_id)
 
+    def changes(self, run_id: int) -> list[Change]:
+        """Changes of a search that were asked for, in the order of the wishes."""
+        return self.store.changes(run_id)
+
     def checkpoints(self, run_id: int) -> list[Checkpoint]:
         """Checkpoints of a run by step, ascending."""
         return self.store.checkpoints(run_id)
@@ -312,10 +355,19 @@ class Studio:
             return from_json(run.config.genotype)
         snapshot = self._snapshot_to_derive(run, step)
         space = self.space(run)
+        rule = self.settings_of(run, snapshot).rule
         masks = snapshot.derived
         if masks is None:
-            masks = derive(space, snapshot.probabilities, run.search.rule)
-        return from_masks(space, masks, run.search.rule, self._lineage(run, snapshot))
+            masks = derive(space, snapshot.probabilities, rule)
+        return from_masks(space, masks, rule, self._lineage(run, snapshot))
+
+    def settings_of(self, run: Run, snapshot: Snapshot) -> SearchConfig:
+        """The settings of a search that a snapshot was recorded with.
+
+        At the end of an epoch they are those of the update before it.
+        """
+        at = snapshot.step - (snapshot.kind is SnapshotKind.EPOCH)
+        return config_after(run.search, self.store.changes(run.id), at)
 
     def cost(self, run_id: int, genotype: Genotype) -> Cost:
         """Parameters and multiply-adds of a genotype in the run's own network.
@@ -443,7 +495,9 @@ class Studio:
 
     def _lineage(self, run: Run, snapshot: Snapshot) -> dict[str, Any]:
         data = self.data(run)
+        forked = {"parent": run.search.origin, "parent_step": run.search.origin_step}
         return {
+            **(forked if run.search.origin else {}),
             "run": run.uid,
             "name": run.name,
             "step": snapshot.step,

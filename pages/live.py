@@ -42,6 +42,7 @@ from pages.draws import draws_panel
 from pages.health import health_panel
 from pages.run_rows import data_name
 from pages.share import share_section
+from pages.steer import open_asked, origin_line, steer_buttons, wishes_line
 from pages.training import (
     all_seeds,
     latest_figures,
@@ -75,6 +76,7 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         return
     if st.query_params.get("run") != str(run.id):
         st.query_params["run"] = str(run.id)
+    open_asked(studio, run)
     lively = not run.is_ended
     refreshing(lambda: _figures(studio, run.id), every=FIGURES_SECONDS if lively else None)
     if studio.catalog() is None:
@@ -153,6 +155,7 @@ def _figures(studio: Studio, run_id: int) -> None:
         state_badge(run)
         st.space("stretch")
         steering(studio, run, key="live")
+        steer_buttons(run)
         link_to(
             "architecture",
             "Architecture",
@@ -160,6 +163,8 @@ def _figures(studio: Studio, run_id: int) -> None:
             run=run.id,
             step=None if is_training(run) else step_from_query(),
         )
+    origin_line(studio, run)
+    wishes_line(studio, run)
     _notices(studio, run)
     st.progress(_share(run), text=progress_words(run))
     _metrics(*_key_figures(studio, run))

@@ -20,6 +20,7 @@ from engine.domain.ports import Device, Node
 from engine.domain.run import Checkpoint, EventKind, Progress, Request, Run, RunEvent, RunState
 from engine.domain.run_list import RunSummary
 from engine.domain.space import SearchSpace
+from engine.domain.steering import Change
 
 Row = Mapping[str, Any] | RowMapping
 """The columns of one row by name."""
@@ -213,6 +214,30 @@ def event_of(row: Row) -> RunEvent:
         text=row["text"],
         before=None if row["before"] is None else RunState(row["before"]),
         after=None if row["after"] is None else RunState(row["after"]),
+    )
+
+
+def change_columns(change: Change) -> dict[str, Any]:
+    """All columns of a change but the run's number."""
+    return {
+        "number": change.number,
+        "asked_us": micros(change.asked_at),
+        "settings": canonical(change.settings),
+        "before": None if change.before is None else canonical(change.before),
+        "step": change.step,
+        "refused": change.refused,
+    }
+
+
+def change_of(row: Row) -> Change:
+    """The change in a row."""
+    return Change(
+        number=row["number"],
+        asked_at=instant(row["asked_us"]),
+        settings=json.loads(row["settings"]),
+        before=None if row["before"] is None else json.loads(row["before"]),
+        step=row["step"],
+        refused=row["refused"],
     )
 
 

@@ -26,6 +26,7 @@ from engine.domain.run_list import RunSummary, summary_of
 from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from storage import mapping, packing, refusals
+from storage.memory_changes import MemoryChanges
 from storage.memory_jobs import MemoryJobs
 from storage.spaces import space_in
 
@@ -48,7 +49,7 @@ class _History:
     checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
 
 
-class MemoryStore(MemoryJobs):
+class MemoryStore(MemoryChanges, MemoryJobs):
     """A :class:`~engine.domain.ports.RunStore` that ends with its process.
 
     Snapshots are packed as in a database, so that both return equal values.
@@ -58,7 +59,8 @@ class MemoryStore(MemoryJobs):
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
+        MemoryJobs.__init__(self, clock)
+        MemoryChanges.__init__(self)
         self._runs: dict[int, Run] = {}
         self._histories: defaultdict[int, _History] = defaultdict(_History)
         self._leases: dict[int, tuple[str, str]] = {}
@@ -133,6 +135,7 @@ class MemoryStore(MemoryJobs):
             del self._runs[run_id]
             self._histories.pop(run_id, None)
             self._forget_jobs(run_id)
+            self._changes.pop(run_id, None)
             for other in self.runs():
                 if other.parent_id == run_id:
                     self._runs[other.id] = replace(other, parent_id=None)

@@ -76,3 +76,27 @@ def job_fenced(job_id: int, attempt: int, state: str, present: int) -> Fenced:
         allowed="a write by the attempt that works on it now",
         advice="end this process",
     )
+
+
+def no_such_change(run_id: int, number: int) -> NotFound:
+    """The run has no change of that number."""
+    return NotFound(
+        asked=f"change {number} of run {run_id}",
+        found="no change of that number",
+        allowed="a change in the run's log",
+        advice="reload the page",
+    )
+
+
+def change_is_settled(run_id: int, number: int) -> WrongState:
+    """The change is in force or refused already."""
+    return WrongState(
+        asked=f"a decision about change {number} of run {run_id}",
+        found="one that was made before",
+        allowed="a change that nothing has become of yet",
+        advice="ask for another change",
+    )
+
+
+CHANGEABLE = frozenset({RunState.QUEUED, RunState.PAUSED, RunState.FAILED})
+"""States in which a change comes into force at once; a running search takes it itself."""

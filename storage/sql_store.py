@@ -3,13 +3,14 @@
 from engine.domain.ports import Clock
 from storage.migrations import migrate
 from storage.session import connect
+from storage.sql.changes import ChangeRows
 from storage.sql.history import History
 from storage.sql.jobs import JobRows
 from storage.sql.machines import Machines
 from storage.sql.runs import RunRows
 
 
-class SqlStore(RunRows, History, Machines, JobRows):
+class SqlStore(RunRows, ChangeRows, History, Machines, JobRows):
     """A :class:`~engine.domain.ports.RunStore` in an SQL database.
 
     Args:

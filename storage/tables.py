@@ -83,6 +83,18 @@ run = Table(
     sqlite_autoincrement=True,
 )
 
+change = Table(
+    "change",
+    metadata,
+    _run_id(),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("asked_us", BigInteger, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("before", Text),
+    Column("step", BigInteger),
+    Column("refused", Text),
+)
+
 event = Table(
     "event",
     metadata,

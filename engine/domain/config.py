@@ -223,6 +223,30 @@ class SearchConfig(RunConfig):
         le=10_000,
     )
 
+    origin: str = setting(
+        "",
+        "Forked from",
+        "Identity (uid) of another search of the same task, data, cells and sizes, whose "
+        "probabilities and weights this one starts from; empty starts anew.",
+        group="Network",
+        max_length=64,
+    )
+    origin_step: int = setting(
+        0,
+        "Forked at step",
+        "Step of the snapshot that gives the probabilities.",
+        group="Network",
+        unit="steps",
+        ge=0,
+    )
+    origin_weights: Literal["checkpoint", "fresh"] = setting(
+        "checkpoint",
+        "Forked weights",
+        "checkpoint: those of the last checkpoint at or before that step, or of the first one "
+        "after it; fresh: new ones from the seed.",
+        group="Network",
+    )
+
     @model_validator(mode="after")
     def _fits_together(self) -> "SearchConfig":
         for name in ("banned", "frozen"):

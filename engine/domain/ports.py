@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol
 
 from engine.domain.catalog import Catalog
-from engine.domain.config import AnyConfig, Purpose
+from engine.domain.config import AnyConfig, Purpose, SearchConfig
 from engine.domain.errors import FailureReason
 from engine.domain.jobs import Job, JobState
 from engine.domain.run import (
@@ -26,6 +26,7 @@ from engine.domain.run import (
 from engine.domain.run_list import RunSummary
 from engine.domain.snapshot import Frames, Series, Snapshot
 from engine.domain.space import SearchSpace
+from engine.domain.steering import Change
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,47 @@ class RunStore(Protocol):
         parent_id: int | None = None,
     ) -> list[Run]:
         """Runs, latest first: in the given states, of a purpose, forked from a run."""
+
+    def ask_change(self, run_id: int, settings: Mapping[str, Any]) -> Change:
+        """Write down that other settings shall be in force, in any state but an ended one.
+
+        A FAILED run may still be resumed, and counts as not ended.
+
+        Raises:
+            WrongState: The run is completed or stopped.
+        """
+
+    def changes(self, run_id: int) -> list[Change]:
+        """Changes of a run by number, ascending."""
+
+    def take_change(
+        self,
+        run_id: int,
+        number: int,
+        config: SearchConfig,
+        *,
+        step: int,
+        attempt: int | None = None,
+    ) -> Change:
+        """Let a pending change be in force from a step on, and log it.
+
+        ``config`` becomes the run's; the values until then are kept with the
+        change. The total of steps follows the epochs. With ``attempt``,
+        fenced; without, nobody may run it.
+
+        Raises:
+            WrongState: Without ``attempt``, the run is RUNNING or ended; or the
+                change is not pending.
+            NotFound: There is no such change.
+        """
+
+    def refuse_change(self, run_id: int, number: int, why: str) -> None:
+        """Say why a pending change will never be in force, and log it.
+
+        Raises:
+            WrongState: The change is not pending.
+            NotFound: There is no such change.
+        """
 
     def queue(self) -> list[Run]:
         """QUEUED runs in the order in which they shall start: priority, then id."""

@@ -151,6 +151,7 @@ class EventKind(StrEnum):
     TRANSITION = "transition"
     REQUEST = "request"
     CHECKPOINT = "checkpoint"
+    CHANGE = "change"
     NOTE = "note"
     ERROR = "error"
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from engine.domain.errors import CheckpointError, NotFound
 from engine.domain.metrics import metric
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import Checkpoint, Run
 from engine.optimisation.loop import Loop
-from engine.search.checkpoint import load_checkpoint, save_checkpoint
+from engine.search.checkpoint import load_checkpoint, read_model, save_checkpoint
+
+Result = TypeVar("Result")
 
 KEPT = 2
 """The newest checkpoints that are kept, beside the best one."""
@@ -95,24 +98,54 @@ class Checkpoints:
             NotFound: The run has no checkpoint.
             CheckpointError: The file is damaged, or of another run.
         """
+        found = self._near(step, lambda checkpoint: self._load(loop, checkpoint))
+        if found is None:
+            raise NotFound(
+                asked=f"a checkpoint of run {self._run.id}",
+                found="none",
+                allowed="a run that has ended an epoch or was paused",
+                advice="wait for the end of the first epoch",
+            )
+        return found[0]
+
+    def weights_near(self, step: int | None) -> tuple[Checkpoint, dict[str, Any]] | None:
+        """The network's ``state_dict`` in the checkpoint that :meth:`load_near` would load.
+
+        Returns:
+            Which checkpoint it was, and the weights; None where there is none.
+
+        Raises:
+            CheckpointError: The file is damaged, or of another run.
+        """
+        return self._near(step, self._weights)
+
+    def _near(
+        self, step: int | None, read: Callable[[Checkpoint], Result]
+    ) -> tuple[Checkpoint, Result] | None:
+        """What is read from the nearest checkpoint; its run may supersede it meanwhile."""
         while True:
             checkpoint = nearest(self._store.checkpoints(self._run.id), step)
             if checkpoint is None:
-                raise NotFound(
-                    asked=f"a checkpoint of run {self._run.id}",
-                    found="none",
-                    allowed="a run that has ended an epoch or was paused",
-                    advice="wait for the end of the first epoch",
-                )
+                return None
             try:
-                self._load(loop, checkpoint)
+                return checkpoint, read(checkpoint)
             except NotFound:
                 if checkpoint in self._store.checkpoints(self._run.id):
                     raise
-            else:
-                return checkpoint
 
     def _load(self, loop: Loop, checkpoint: Checkpoint) -> None:
+        self._check(checkpoint)
+        changes = self._store.changes(self._run.id)
+        changed = frozenset(name for change in changes for name in change.before or ())
+        with self._artifacts.read(checkpoint.key) as file:
+            load_checkpoint(loop, file, run=self._run.uid, changed=changed)
+
+    def _weights(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        self._check(checkpoint)
+        with self._artifacts.read(checkpoint.key) as file:
+            return read_model(file, run=self._run.uid)
+
+    def _check(self, checkpoint: Checkpoint) -> None:
         found = self._artifacts.describe(checkpoint.key)
         if found.sha256 != checkpoint.sha256:
             raise CheckpointError(
@@ -121,8 +154,6 @@ class Checkpoints:
                 allowed=f"the digest {checkpoint.sha256}, as it was written",
                 advice="check the disk; the checkpoint before it is used",
             )
-        with self._artifacts.read(checkpoint.key) as file:
-            load_checkpoint(loop, file, run=self._run.uid)
 
 
 def nearest(checkpoints: Sequence[Checkpoint], step: int | None) -> Checkpoint | None:

@@ -12,6 +12,7 @@ from engine.domain.errors import StudioError
 from engine.domain.ports import RunStore
 from engine.domain.run import EventKind, Progress, Request
 from engine.domain.snapshot import Snapshot
+from engine.domain.steering import Change
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ class Pace:
     Attributes:
         commit_seconds: Longest time that a snapshot waits for its commit.
         commit_rows: Snapshots that are committed without waiting.
-        beat_seconds: Time between two heartbeats, which also read the wish.
+        beat_seconds: Time between two heartbeats, which also read what is wished.
         capacity: Snapshots that may wait; the search waits when there are more.
     """
 
@@ -77,6 +78,7 @@ class Recorder:
         self._pending = _Batch([], [], None)
         self._latest = progress
         self._request: Request | None = None
+        self._wishes: tuple[Change, ...] = ()
         self._taken = self._asked = self._committed = 0
         self._closing = False
         self._ended = False
@@ -104,6 +106,11 @@ class Recorder:
     def request(self) -> Request | None:
         """The wish as of the last heartbeat."""
         return self._request
+
+    @property
+    def wishes(self) -> tuple[Change, ...]:
+        """Changes that were pending at the last heartbeat."""
+        return self._wishes
 
     def put(self, snapshot: Snapshot | None, progress: Progress) -> None:
         """Hand over one step; waits while too many snapshots are pending."""
@@ -150,6 +157,8 @@ class Recorder:
             while True:
                 if time.monotonic() >= beat_due:
                     self._request = self._store.beat(self._run_id, self._attempt)
+                    found = self._store.changes(self._run_id)
+                    self._wishes = tuple(change for change in found if change.is_pending)
                     beat_due = time.monotonic() + self._pace.beat_seconds
                 closing = self._wait(beat_due)
                 self._commit()

@@ -31,8 +31,11 @@ from engine.runtime.build import build_loop
 from engine.runtime.checkpoints import Checkpoints
 from engine.runtime.devices import CPU
 from engine.runtime.failures import explain
+from engine.runtime.forks import start_from_origin
 from engine.runtime.recorder import Recorder, StoreLost
 from engine.runtime.start_weights import start_weights
+from engine.runtime.steering import Steering
+from engine.search.loop import SearchLoop
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +180,7 @@ class _Attempt:
         self._signals = _Signals()
         self._recorder = Recorder(store, run.id, run.attempt, progress=run.progress)
         self._checkpoints = Checkpoints(store, artifacts, run)
+        self._steering = Steering(store, run)
         self._saved: tuple[int, int] | None = None
         self._saved_at = time.monotonic()
 
@@ -189,6 +193,8 @@ class _Attempt:
             raise
         except Exception as error:  # one of two places: anything becomes FAILED with its reason
             outcome = self._failed(error)
+        if outcome.state in {RunState.COMPLETED, RunState.STOPPED}:
+            self._steering.close("the search ended before")
         self._store.transition(
             self._run.id,
             outcome.state,
@@ -222,7 +228,10 @@ class _Attempt:
         device = torch_device(self._run)
         set_up_torch(self._run.config, device)
         loop = self._build(
-            self._run.config, device, report=self._recorder.report, cache=self._cache
+            self._steering.first_config,
+            device,
+            report=self._recorder.report,
+            cache=self._cache,
         )
         self._describe_data(loop)
         checkpoint = self._checkpoints.restore(loop, self._recorder.report)
@@ -231,6 +240,11 @@ class _Attempt:
             self._recorder.report(f"Continues from the checkpoint of step {checkpoint.step}.")
         elif isinstance(loop, TrainingLoop):
             self._take_over_weights(loop)
+        elif isinstance(loop, SearchLoop) and loop.config.origin:
+            report = self._recorder.report
+            start_from_origin(self._store, self._artifacts, self._run, loop, report)
+            self._save(loop, measured=False)
+        self._steering.replay(loop)
         return loop
 
     def _take_over_weights(self, loop: TrainingLoop) -> None:
@@ -254,12 +268,13 @@ class _Attempt:
     def _search(self, loop: Loop) -> Outcome:
         for snapshot in loop.steps():
             self._recorder.put(snapshot, loop.progress)
-            if is_epoch_end(snapshot) or self._is_checkpoint_due():
+            if is_epoch_end(snapshot) or self._is_checkpoint_due(loop):
                 self._save(loop, measured=is_epoch_end(snapshot))
             outcome = self._leaving()
             if outcome is not None:
                 self._save(loop, measured=False)
                 return outcome
+            self._steering.take(loop, self._recorder.wishes)
         self._save(loop, measured=False)
         return COMPLETED
 
@@ -270,8 +285,8 @@ class _Attempt:
             return WISHES[request]
         return ENGINE_STOPS if self._signals.received else None
 
-    def _is_checkpoint_due(self) -> bool:
-        return time.monotonic() - self._saved_at >= 60.0 * self._run.config.checkpoint_minutes
+    def _is_checkpoint_due(self, loop: Loop) -> bool:
+        return time.monotonic() - self._saved_at >= 60.0 * loop.config.checkpoint_minutes
 
     def _save(self, loop: Loop, *, measured: bool) -> None:
         """Commit the history, then checkpoint, unless this place is saved already."""

@@ -34,13 +34,21 @@ def save_checkpoint(loop: Loop, file: BinaryIO, *, run: str | None = None) -> No
     torch.save(document, file)
 
 
-def load_checkpoint(loop: Loop, file: BinaryIO, *, run: str | None = None) -> None:
+def load_checkpoint(
+    loop: Loop,
+    file: BinaryIO,
+    *,
+    run: str | None = None,
+    changed: frozenset[str] = frozenset(),
+) -> None:
     """Continue ``loop`` exactly where the file was written.
 
     Args:
         loop: Takes the state.
         file: What :func:`save_checkpoint` wrote.
         run: The run that it has to be of; None takes that of any.
+        changed: Settings that people have changed while the search went on,
+            so that they may differ.
 
     Raises:
         CheckpointError: The file is damaged, of a later schema, of another
@@ -48,9 +56,21 @@ def load_checkpoint(loop: Loop, file: BinaryIO, *, run: str | None = None) -> No
     """
     document = _read(file)
     refuse_other_run(document, run)
-    _refuse_other_search(document, loop)
+    _refuse_other_search(document, loop, FREE_SETTINGS | changed)
     loop.load_state_dict(document)
     _restore_random_state(document["random"])
+
+
+def read_model(file: BinaryIO, *, run: str | None = None) -> dict[str, Any]:
+    """Weights and alphas out of what :func:`save_checkpoint` wrote.
+
+    Raises:
+        CheckpointError: The file is damaged, of a later schema, or of another run.
+    """
+    document = _read(file)
+    refuse_other_run(document, run)
+    model: dict[str, Any] = document["model"]
+    return model
 
 
 def _read(file: BinaryIO) -> dict[str, Any]:
@@ -74,12 +94,12 @@ def refuse_other_run(document: Mapping[str, Any], run: str | None) -> None:
         raise _refused(f"a checkpoint of the run {found}", f"one of the run {run}")
 
 
-def _refuse_other_search(document: dict[str, Any], loop: Loop) -> None:
+def _refuse_other_search(document: dict[str, Any], loop: Loop, free: frozenset[str]) -> None:
     wanted = loop.config.model_dump()
     defaults = {name: field.default for name, field in type(loop.config).model_fields.items()}
     saved = {**defaults, **document["config"]}
     for name, value in wanted.items():
-        if name not in FREE_SETTINGS and saved[name] != value:
+        if name not in free and saved[name] != value:
             raise _refused(
                 f"{name} = {saved[name]!r} in it",
                 f"{name} = {value!r}, as in this run",

@@ -97,6 +97,20 @@ class SearchLoop(EpochLoop):
             return
         self._due.append((step, config))
 
+    def start_from(
+        self, alphas: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]
+    ) -> None:
+        """Begin with other alphas, and with other weights where some are given.
+
+        Args:
+            alphas: Per cell kind, [E, K].
+            weights: The rest of the supernet's ``state_dict``, complete, or
+                empty for those that it has.
+        """
+        state = {**self.supernet.state_dict(), **weights}
+        own = {f"alphas.{kind}": alpha for kind, alpha in alphas.items()}
+        self.supernet.load_state_dict({**state, **own})
+
     def _take(self, config: SearchConfig) -> None:
         """Let these settings be in force."""
         self.config = config

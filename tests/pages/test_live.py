@@ -42,12 +42,12 @@ def test_every_state_draws_and_offers_what_it_allows(
     test = page("live", run=run.id)
     assert not test.exception
     expected = {
-        RunState.QUEUED: {"Stop"},
-        RunState.RUNNING: {"Pause", "Stop"},
-        RunState.PAUSED: {"Resume", "Stop"},
-        RunState.FAILED: {"Resume"},
-        RunState.COMPLETED: set(),
-        RunState.STOPPED: set(),
+        RunState.QUEUED: {"Stop", "Change"},
+        RunState.RUNNING: {"Pause", "Stop", "Change", "Fork"},
+        RunState.PAUSED: {"Resume", "Stop", "Change", "Fork"},
+        RunState.FAILED: {"Resume", "Change", "Fork"},
+        RunState.COMPLETED: {"Fork"},
+        RunState.STOPPED: {"Fork"},
     }[state]
     assert set(labels(test)) == expected
     assert state.value in words(test)
