@@ -1,5 +1,6 @@
 """The same picture as PNG, at a resolution for print."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,25 +18,34 @@ SCALE = 3.0
 
 
 def draw_png(genotype: Genotype, catalog: Catalog) -> bytes:
-    """The cells side by side with a legend, as PNG.
+    """The cells side by side with a legend, as PNG."""
+    return next(rasters([draw_svg(genotype, catalog).decode()], zoom=SCALE))
 
-    The letters are those of Pillow's own font, so that the picture needs no
+
+def rasters(pictures: Iterable[str], *, zoom: float) -> Iterator[bytes]:
+    """Pictures given as SVG, one after the other as PNG.
+
+    The letters are those of Pillow's own font, so that a picture needs no
     font of the machine; other fonts fill in what it lacks.
+
+    Args:
+        pictures: SVG text with the studio's own font family.
+        zoom: Pixels a unit.
     """
-    svg = draw_svg(genotype, catalog).decode().replace(f'font-family="{FONT}"', "")
-    letters, family = own_letters()
+    content, family = own_letters()
     with TemporaryDirectory() as folder:
         font = Path(folder) / "letters.ttf"
-        font.write_bytes(letters)
-        return bytes(
-            resvg_py.svg_to_bytes(
-                svg_string=svg,
-                zoom=SCALE,
-                font_files=[str(font)],
-                font_family=family,
-                sans_serif_family=family,
+        font.write_bytes(content)
+        for picture in pictures:
+            yield bytes(
+                resvg_py.svg_to_bytes(
+                    svg_string=picture.replace(f'font-family="{FONT}"', ""),
+                    zoom=zoom,
+                    font_files=[str(font)],
+                    font_family=family,
+                    sans_serif_family=family,
+                )
             )
-        )
 
 
 def own_letters() -> tuple[bytes, str]:

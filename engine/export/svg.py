@@ -29,7 +29,7 @@ def draw_svg(genotype: Genotype, catalog: Catalog) -> bytes:
     below = TITLE_HEIGHT + drawing.cells[0].bottom - drawing.cells[0].top + 16
     below = _legend(page, drawing, below, width)
     if drawing.caption:
-        _text(page, drawing.caption, 0, below + 4, size=12, fill=PALE)
+        letters(page, drawing.caption, 0, below + 4, size=12, fill=PALE)
         below += LEGEND_STEP
     return _framed(page, drawing, width + 2 * MARGIN, below + MARGIN)
 
@@ -54,17 +54,17 @@ def _framed(page: Element, drawing: Drawing, width: float, height: float) -> byt
 
 def _cell(cell: DrawnCell, drawing: Drawing, left: float) -> Element:
     group = Element("g", transform=f"translate({left:.1f} 0)")
-    _text(group, cell.title, 0, 16, size=17, weight="bold")
+    letters(group, cell.title, 0, 16, size=17, weight="bold")
     inner = SubElement(group, "g", transform=f"translate(0 {TITLE_HEIGHT - cell.top:.1f})")
     for path in cell.layout.outputs:
-        _curve(inner, path, PALE, dashed=True)
+        curve(inner, path, PALE, dashed=True)
     for edge in cell.edges:
         for number, shift in enumerate(_beside(len(edge.operations))):
             colour = drawing.colour(edge.operations[number].name)
-            line = _curve(inner, edge.place.path, colour)
+            line = curve(inner, edge.place.path, colour)
             line.set("transform", f"translate(0 {shift:.1f})")
     for node in cell.layout.nodes:
-        _node(inner, node, empty=node.id in cell.empty)
+        node_box(inner, node, empty=node.id in cell.empty)
     for edge in cell.edges:
         _tags(inner, edge, drawing)
     return group
@@ -75,7 +75,8 @@ def _beside(count: int) -> list[float]:
     return [3.0 * (number - (count - 1) / 2) for number in range(count)]
 
 
-def _curve(parent: Element, path: str, colour: str, *, dashed: bool = False) -> Element:
+def curve(parent: Element, path: str, colour: str, *, dashed: bool = False) -> Element:
+    """A line along a path of a layout."""
     line = SubElement(parent, "path", {"d": path, "fill": "none", "stroke": colour})
     line.set("stroke-width", "1.2" if dashed else "2.4")
     if dashed:
@@ -83,7 +84,8 @@ def _curve(parent: Element, path: str, colour: str, *, dashed: bool = False) -> 
     return line
 
 
-def _node(parent: Element, node: PlacedNode, *, empty: bool) -> None:
+def node_box(parent: Element, node: PlacedNode, *, empty: bool) -> None:
+    """The box of a node with its label; dashed where nothing reaches it."""
     box = SubElement(
         parent,
         "rect",
@@ -100,7 +102,7 @@ def _node(parent: Element, node: PlacedNode, *, empty: bool) -> None:
     )
     if empty:
         box.set("stroke-dasharray", "3 3")
-    label = _text(parent, node.label, node.x, node.y + 5, size=15, anchor="middle")
+    label = letters(parent, node.label, node.x, node.y + 5, size=15, anchor="middle")
     if node.subscript:
         small = SubElement(label, "tspan", {"font-size": "10", "dy": "4"})
         small.text = node.subscript
@@ -112,7 +114,7 @@ def _tags(parent: Element, edge: DrawnEdge, drawing: Drawing) -> None:
     for number, card in enumerate(edge.operations):
         middle = top + number * TAG_HEIGHT
         _box(parent, edge.place.x - 28, middle - 8, 56, 16, drawing.colour(card.name))
-        _text(parent, card.short, edge.place.x, middle + 4, size=11, anchor="middle")
+        letters(parent, card.short, edge.place.x, middle + 4, size=11, anchor="middle")
 
 
 def _box(
@@ -137,24 +139,24 @@ def _box(
 def _legend(parent: Element, drawing: Drawing, top: float, width: float) -> float:
     """One line a family, broken where it is full; returns where it ends."""
     for family, entries in groupby(drawing.legend, key=lambda entry: entry.card.family):
-        _text(parent, family, 0, top + 4, size=13, fill=PALE)
+        letters(parent, family, 0, top + 4, size=13, fill=PALE)
         left = 80.0
         for entry in entries:
             space = 92 + LETTER * len(entry.card.label)
             if left > 80 and left + space > width:
                 left, top = 80.0, top + LEGEND_STEP
             _box(parent, left, top - 8, 56, 16, entry.colour)
-            _text(parent, entry.card.short, left + 28, top + 4, size=11, anchor="middle")
-            _text(parent, entry.card.label, left + 64, top + 4, size=13)
+            letters(parent, entry.card.short, left + 28, top + 4, size=11, anchor="middle")
+            letters(parent, entry.card.label, left + 64, top + 4, size=13)
             left += space
         top += LEGEND_STEP
-    _text(parent, "output", 0, top + 4, size=13, fill=PALE)
-    _curve(parent, f"M80.0 {top:.1f}L136.0 {top:.1f}", PALE, dashed=True)
-    _text(parent, drawing.joined, 144, top + 4, size=13)
+    letters(parent, "output", 0, top + 4, size=13, fill=PALE)
+    curve(parent, f"M80.0 {top:.1f}L136.0 {top:.1f}", PALE, dashed=True)
+    letters(parent, drawing.joined, 144, top + 4, size=13)
     return top + LEGEND_STEP
 
 
-def _text(
+def letters(
     parent: Element,
     text: str,
     x: float,
@@ -165,6 +167,7 @@ def _text(
     anchor: str = "start",
     weight: str = "normal",
 ) -> Element:
+    """Text with its baseline at y; what cannot be printed becomes a blank."""
     attributes = {"x": f"{x:.1f}", "y": f"{y:.1f}", "font-size": str(size), "fill": fill}
     if anchor != "start":
         attributes["text-anchor"] = anchor
