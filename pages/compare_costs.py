@@ -116,7 +116,7 @@ def parallel_section(
     left = len(runs) - len(whole)
     st.caption(
         "One line is one run: settings that differ at the left, and what came of them (→) at the "
-        "right; the brighter, the larger the first figure. Drag along an axis to keep only the "
+        "right; the more orange, the larger the first figure. Drag along an axis to keep only the "
         "runs that pass there"
         + (f"; {left} run(s) that lack a value are left out." if left else ".")
     )

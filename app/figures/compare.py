@@ -29,6 +29,10 @@ DASHES: tuple[tuple[int, ...], ...] = ((), (7, 4), (2, 3), (9, 3, 2, 3))
 """Lengths of line and gap in pixels; the first is a whole line."""
 
 HEIGHT = 430
+SCALE = [[0.0, "#aab4d0"], [0.5, "#4a59bd"], [1.0, "#d55e00"]]
+SCALE_DARK = [[0.0, "#59627c"], [0.5, "#8a9cdd"], [1.0, "#ffae42"]]
+MOST_TICKS = 6
+"""Different numbers on an axis that all get a tick of their own."""
 
 
 @dataclass(frozen=True)
@@ -195,8 +199,10 @@ def parallel_figure(axes: Sequence[Axis], colour: Axis | None, *, dark: bool) ->
     whole = complete_runs(axes)
     dimensions = []
     for axis in axes:
-        values = [axis.values[i] for i in whole]
+        values = [_rounded(v) for v in (axis.values[i] for i in whole) if v is not None]
         dimension: dict[str, Any] = {"label": axis.label, "values": values}
+        if not axis.ticks and len(set(values)) <= MOST_TICKS:
+            dimension["tickvals"] = sorted(set(values))
         if axis.ticks:
             dimension |= {
                 "tickvals": list(range(len(axis.ticks))),
@@ -209,7 +215,7 @@ def parallel_figure(axes: Sequence[Axis], colour: Axis | None, *, dark: bool) ->
     if colour and len(set(shades)) > 1:
         line = {
             "color": shades,
-            "colorscale": "Viridis",
+            "colorscale": SCALE_DARK if dark else SCALE,
             "showscale": True,
             "colorbar": {"title": {"text": colour.label, "side": "right"}, "thickness": 12},
         }
@@ -226,6 +232,11 @@ def parallel_figure(axes: Sequence[Axis], colour: Axis | None, *, dark: bool) ->
     )
     figure.update_layout(height=HEIGHT, margin={"l": 60, "r": 60, "t": 90, "b": 30})
     return figure
+
+
+def _rounded(value: float) -> float:
+    """Four digits, as many as people read at the end of an axis."""
+    return float(f"{value:.4g}")
 
 
 def complete_runs(axes: Sequence[Axis]) -> list[int]:

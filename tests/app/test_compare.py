@@ -16,7 +16,14 @@ from app.compare import (
 )
 from app.components.derived_cell import difference_data
 from app.components.overlay import smoothed
-from app.figures.compare import axis_of, complete_runs, front_figure, gather_front, looks_of
+from app.figures.compare import (
+    axis_of,
+    complete_runs,
+    front_figure,
+    gather_front,
+    looks_of,
+    parallel_figure,
+)
 from app.studio import Studio
 from app.wiring import SystemClock
 from engine.domain.errors import InvalidConfig, NotFound
@@ -162,3 +169,17 @@ def test_words_become_places_on_an_axis_and_gaps_leave_a_run_out() -> None:
     assert words.values == (2.0, 1.0, 0.0)
     assert complete_runs([numbers, words]) == [0, 2]
     assert complete_runs([]) == []
+
+
+def test_parallel_axes_have_a_tick_for_each_of_a_few_numbers_and_for_each_word() -> None:
+    axes = [
+        axis_of("draws", [2, 7, 2]),
+        axis_of("task", ["b", "a", "b"]),
+        axis_of("→ gap", [0.123456, 1.0, None]),
+    ]
+    (lines,) = parallel_figure(axes, axes[2], dark=False).data
+    draws, task, gap = lines.dimensions
+    assert draws.tickvals == (2.0, 7.0)
+    assert (task.ticktext, task.values) == (("a", "b"), (1.0, 0.0))
+    assert gap.values == (0.1235, 1.0)
+    assert lines.line.color == (0.123456, 1.0)
