@@ -149,7 +149,11 @@ def engine(
     if settings.example and not until_idle:
         _bring_example(settings)
     Supervisor(
-        open_store(settings), open_launcher(settings), SystemClock(), until_idle=until_idle
+        open_store(settings),
+        open_launcher(settings),
+        SystemClock(),
+        until_idle=until_idle,
+        webhook=settings.webhook,
     ).run()
 
 

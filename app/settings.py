@@ -25,6 +25,8 @@ class Settings:
             ``EGS_HOME/tables`` (``EGS_TRUTH_TABLES``, separated like ``PATH``).
         example: Whether an engine brings a recorded search into a home without
             runs (``EGS_EXAMPLE``).
+        webhook: Address that an engine tells of runs that end or go wrong; empty
+            for none (``EGS_WEBHOOK``).
     """
 
     home: Path
@@ -36,6 +38,7 @@ class Settings:
     port: int = 8501
     truth_tables: tuple[Path, ...] = ()
     example: bool = True
+    webhook: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -56,6 +59,7 @@ class Settings:
             data_roots=tuple(Path(root).expanduser().resolve() for root in roots if root),
             truth_tables=tuple(Path(table).expanduser().absolute() for table in tables if table),
             example=bool(_number(values, "EGS_EXAMPLE", 1, low=0, high=1)),
+            webhook=_address(values.get("EGS_WEBHOOK") or ""),
             host=values.get("EGS_HOST") or "127.0.0.1",
             port=_number(values, "EGS_PORT", 8501, low=1, high=65535),
         )
@@ -70,4 +74,15 @@ def _number(values: Mapping[str, str], name: str, default: int, *, low: int, hig
         found="not such a number",
         allowed=f"a whole number from {low} to {high}",
         advice=f"correct or unset the variable {name}",
+    )
+
+
+def _address(text: str) -> str:
+    if not text or text.startswith(("http://", "https://")):
+        return text
+    raise InvalidConfig(
+        asked=f"EGS_WEBHOOK={text!r}",
+        found="no web address",
+        allowed="an address that begins with http:// or https://",
+        advice="correct or unset the variable EGS_WEBHOOK",
     )

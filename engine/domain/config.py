@@ -213,6 +213,22 @@ class SearchConfig(RunConfig):
         ge=0.0,
         le=1.0,
     )
+    stop_settled_epochs: int = setting(
+        0,
+        "Stop when settled",
+        "End the search once the derived architecture has stayed the same for so many epochs; "
+        "0 never does.",
+        group="Training",
+        unit="epochs",
+        ge=0,
+        le=10_000,
+    )
+    stop_unhealthy: bool = setting(
+        False,
+        "Stop when unhealthy",
+        "End the search once it is stuck or has collapsed, as its health says.",
+        group="Training",
+    )
     alpha_warmup_epochs: int = setting(
         0,
         "Alpha warm-up",

@@ -72,7 +72,12 @@ OF_THE_DRAWS = (
     "temperature_end",
     "temperature_schedule",
 )
-OF_THE_RECORDS = ("snapshot_interval", "checkpoint_minutes")
+OF_THE_RECORDS = (
+    "snapshot_interval",
+    "checkpoint_minutes",
+    "stop_settled_epochs",
+    "stop_unhealthy",
+)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from engine.domain.catalog import Catalog
 from engine.domain.errors import DeviceMissing, FailureReason, Fenced, WrongState
 from engine.domain.ports import Clock, Device, Launcher, Node, RunStore
 from engine.domain.run import EventKind, Request, Run, RunState
+from engine.runtime.alerts import Alerts
 from engine.runtime.devices import choose_device, names_of
 from engine.runtime.failures import last_words
 from engine.runtime.identity import ProcessIdentity, boot_id
@@ -89,6 +90,7 @@ class Supervisor:
         job_command: The command line of a job's process.
         gather: The catalogue to publish at the start.
         rules: Times and counts.
+        webhook: Address that is told of runs that end or go wrong; none without.
     """
 
     def __init__(
@@ -103,10 +105,13 @@ class Supervisor:
         job_command: Callable[[int, int], Sequence[str]] = job_command,
         gather: Callable[[], Catalog] = gather_catalog,
         rules: Rules | None = None,
+        webhook: str = "",
     ) -> None:
         self._store = store
         self._launcher = launcher
         self._clock = clock
+        self._webhook = webhook
+        self._alerts: Alerts | None = None
         self._node = node or platform.node() or "this-machine"
         self._until_idle = until_idle
         self._command = command
@@ -172,6 +177,7 @@ class Supervisor:
         )
         self._beaten_at = self._clock.now()
         self._store.publish(self._gather())
+        self._alerts = Alerts(self._store, self._webhook) if self._webhook else None
         labels = ", ".join(device.label for device in self._devices)
         log.info("engine of %s, with %s", self._node, labels)
         for run in self._mine():
@@ -197,6 +203,9 @@ class Supervisor:
         for run in running:
             if not self._lives(run):
                 self._put_back(run, "The engine stopped before there was a newer checkpoint.")
+        if self._alerts is not None:
+            self._alerts.tick()
+            self._alerts.close()
         self._store.release_node(self._node, self._process)
         log.info("engine of %s has ended", self._node)
 
@@ -212,6 +221,8 @@ class Supervisor:
         self._rescue()
         self._start_queued()
         self._jobs.tick(self._devices, self._elsewhere)
+        if self._alerts is not None:
+            self._alerts.tick()
 
     def _beat(self) -> None:
         now = self._clock.now()

@@ -20,8 +20,9 @@ from typing import Protocol
 
 import torch
 
-from engine.domain.config import AnyConfig
+from engine.domain.config import AnyConfig, SearchConfig
 from engine.domain.errors import DeviceMissing, FailureReason, Fenced, NotFound
+from engine.domain.health import Health, Verdict, examine
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import EventKind, Request, Run, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
@@ -80,6 +81,9 @@ WISHES = {
 ENGINE_STOPS = Outcome(
     RunState.QUEUED, "The engine is stopping; the run continues from its checkpoint later."
 )
+
+
+UNHEALTHY = frozenset({Verdict.STUCK, Verdict.COLLAPSED})
 
 
 class _Interrupted(Exception):
@@ -266,6 +270,8 @@ class _Attempt:
                 file.write(loop.data_summary.to_json().encode())
 
     def _search(self, loop: Loop) -> Outcome:
+        if (early := self._ended_early(loop)) is not None:
+            return early
         for snapshot in loop.steps():
             self._recorder.put(snapshot, loop.progress)
             if is_epoch_end(snapshot) or self._is_checkpoint_due(loop):
@@ -275,8 +281,20 @@ class _Attempt:
                 self._save(loop, measured=False)
                 return outcome
             self._steering.take(loop, self._recorder.wishes)
+            if is_epoch_end(snapshot) and (early := self._ended_early(loop)) is not None:
+                return early
         self._save(loop, measured=False)
         return COMPLETED
+
+    def _ended_early(self, loop: Loop) -> Outcome | None:
+        """Why a search ends before its last epoch, where its settings ask for that."""
+        config = loop.config
+        if not isinstance(config, SearchConfig):
+            return None
+        if not config.stop_settled_epochs and not config.stop_unhealthy:
+            return None
+        epochs = self._store.snapshots(self._run.id, epochs_only=True)
+        return early_end(examine(loop.space, config, epochs), config)
 
     def _leaving(self) -> Outcome | None:
         """Why the search has to be left now, if it has; wishes go before signals."""
@@ -296,6 +314,22 @@ class _Attempt:
             self._checkpoints.save(loop, measured=measured)
             self._saved = place
         self._saved_at = time.monotonic()
+
+
+def early_end(health: Health | None, config: SearchConfig) -> Outcome | None:
+    """What the health of a search comes to under its own settings; None: it goes on."""
+    if health is None:
+        return None
+    if config.stop_unhealthy and health.verdict in UNHEALTHY:
+        finding = health.findings[0]
+        return Outcome(RunState.STOPPED, f"Stopped as stop_unhealthy asks. {finding.text}")
+    if 0 < config.stop_settled_epochs <= health.settled_for:
+        return Outcome(
+            RunState.COMPLETED,
+            f"The derived architecture has stayed the same for {health.settled_for} epochs, as "
+            "stop_settled_epochs asks.",
+        )
+    return None
 
 
 def is_epoch_end(snapshot: Snapshot | None) -> bool:

@@ -314,3 +314,42 @@ def test_a_failing_database_ends_the_attempt_but_not_the_run(
     recorder = Recorder(store, run.id, 1, progress=run.progress)
     with pytest.raises(StoreLost, match="ConnectionError: the server is restarting"), recorder:
         recorder.put(snapshot(0), Progress())
+
+
+def test_a_search_ends_once_its_architecture_has_settled(store: SqlStore, artifacts):
+    run = claimed(store, epochs=9, stop_settled_epochs=2, alpha_learning_rate=1e-9)
+    assert work(store, artifacts, run.id, run.attempt) == Exit.DONE
+    ended = store.run(run.id)
+    assert (ended.state, ended.progress.epoch) == (RunState.COMPLETED, 3)
+    assert "stop_settled_epochs" in store.events(run.id)[-1].text
+    assert store.checkpoints(run.id)[-1].epoch == 3
+
+
+def test_a_kill_between_the_last_epoch_and_the_end_changes_nothing(store: SqlStore, artifacts):
+    run = claimed(store, epochs=9, stop_settled_epochs=2, alpha_learning_rate=1e-9)
+    assert work(store, artifacts, run.id, run.attempt) == Exit.DONE
+    epochs = store.snapshots(run.id, epochs_only=True)
+    again = claimed(store, epochs=9, stop_settled_epochs=2, alpha_learning_rate=1e-9)
+    stop = interfering(6, lambda: store.ask(again.id, Request.PAUSE))
+    work(store, artifacts, again.id, again.attempt, build=stop)
+    store.transition(again.id, RunState.QUEUED, why="resumed")
+    back = reclaimed(store, again)
+    assert work(store, artifacts, back.id, back.attempt) == Exit.DONE
+    assert store.run(back.id).progress.epoch == 3
+    assert [one.derived for one in store.snapshots(back.id, epochs_only=True)] == [
+        one.derived for one in epochs
+    ]
+
+
+def test_an_unhealthy_search_is_stopped_where_it_asks_for_that(store: SqlStore, artifacts):
+    run = claimed(store, epochs=6, stop_unhealthy=True, alpha_learning_rate=1e-9)
+    assert work(store, artifacts, run.id, run.attempt) == Exit.DONE
+    ended = store.run(run.id)
+    assert (ended.state, ended.progress.epoch) == (RunState.STOPPED, 3)
+    assert "stop_unhealthy" in store.events(run.id)[-1].text
+
+
+def test_a_search_that_asks_for_nothing_runs_to_its_last_epoch(store: SqlStore, artifacts):
+    run = claimed(store, epochs=4, alpha_learning_rate=1e-9)
+    assert work(store, artifacts, run.id, run.attempt) == Exit.DONE
+    assert store.run(run.id).progress.epoch == 4
