@@ -105,7 +105,9 @@ def test_derived_cells_hand_over_the_kept_columns():
     json.dumps(data)
 
 
-@pytest.mark.parametrize("module", ["cell_player.js", "curves.js", "derived_cell.js", "table.js"])
+@pytest.mark.parametrize(
+    "module", ["cell_player.js", "curves.js", "derived_cell.js", "overlay.js", "table.js"]
+)
 def test_component_module_is_there_and_its_address_carries_a_digest(module: str):
     assert "export default function mount" in (STATIC / module).read_text()
     assert len(digest_of(module)) == 12
