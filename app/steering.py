@@ -9,7 +9,7 @@ from app.studio import Studio
 from engine.domain.config import SearchConfig
 from engine.domain.errors import InvalidConfig, NotFound, WrongState
 from engine.domain.item_patterns import check_items
-from engine.domain.run import ENDED, Run, RunState
+from engine.domain.run import ENDED, Run, RunState, nearest
 from engine.domain.snapshot import Snapshot
 from engine.domain.steering import (
     Change,
@@ -79,6 +79,14 @@ def fork(
     return studio.create(
         config, name=name or f"{run.name}, from step {snapshot.step}", priority=priority
     )
+
+
+def weights_words(studio: Studio, run_id: int, step: int) -> str:
+    """Which weights a fork at a step would inherit, in a sentence."""
+    found = nearest(studio.checkpoints(run_id), step)
+    if found is None:
+        return "There is no checkpoint to take weights from, so that they will be fresh ones."
+    return f"Its weights are those of the checkpoint of step {found.step:,}, or fresh ones."
 
 
 def _snapshot(studio: Studio, run: Run, step: int | None) -> Snapshot:

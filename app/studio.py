@@ -361,13 +361,21 @@ class Studio:
             masks = derive(space, snapshot.probabilities, rule)
         return from_masks(space, masks, rule, self._lineage(run, snapshot))
 
-    def settings_of(self, run: Run, snapshot: Snapshot) -> SearchConfig:
+    def settings_of(
+        self, run: Run, snapshot: Snapshot, changes: Sequence[Change] | None = None
+    ) -> SearchConfig:
         """The settings of a search that a snapshot was recorded with.
 
         At the end of an epoch they are those of the update before it.
+
+        Args:
+            run: The search.
+            snapshot: One of its snapshots.
+            changes: All changes of the search; None reads them.
         """
         at = snapshot.step - (snapshot.kind is SnapshotKind.EPOCH)
-        return config_after(run.search, self.store.changes(run.id), at)
+        known = self.changes(run.id) if changes is None else changes
+        return config_after(run.search, known, at)
 
     def cost(self, run_id: int, genotype: Genotype) -> Cost:
         """Parameters and multiply-adds of a genotype in the run's own network.

@@ -1,5 +1,7 @@
 """The recorder of codes: what was drawn against what the probabilities say."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.components.draws import draws, draws_data
@@ -30,17 +32,18 @@ def draws_panel(studio: Studio, run_id: int) -> None:
             label_visibility="collapsed",
             width=200,
         )
+    _show(studio, run, catalog, int(length))
+
+
+def _show(studio: Studio, run: Run, catalog: Catalog, length: int) -> None:
+    space = studio.space(run)
+    config, found = of_one_ensemble(studio, run, window(studio, run, step_from_query(), length))
     st.caption(
         "Dot: share of the codes in which the operation was on. Line: what its probability and the "
-        f"{run.config.draws} draws say, 1 − (1 − p)^M. Bar: where 95 % of such counts lie; a "
+        f"{config.draws} draws say, 1 − (1 − p)^M. Bar: where 95 % of such counts lie; a "
         "diamond is outside, as one in twenty may be."
     )
-    _show(studio, run, catalog, run.config, int(length))
-
-
-def _show(studio: Studio, run: Run, catalog: Catalog, config: SearchConfig, length: int) -> None:
-    space = studio.space(run)
-    records = record_draws(space, config, window(studio, run, step_from_query(), length))
+    records = record_draws(space, config, found)
     if not records:
         st.caption("It appears with the first snapshot.")
         return
@@ -58,3 +61,19 @@ def window(studio: Studio, run: Run, step: int | None, length: int) -> list[Snap
         if after >= last:
             break
     return found[-length:]
+
+
+def of_one_ensemble(
+    studio: Studio, run: Run, snapshots: Sequence[Snapshot]
+) -> tuple[SearchConfig, list[Snapshot]]:
+    """The settings at the end of a window, and its snapshots with as many draws as then.
+
+    A person may have changed the number of draws within the window.
+    """
+    changes = studio.changes(run.id)
+    if not snapshots or not changes:
+        return run.search, list(snapshots)
+    settings = [studio.settings_of(run, snapshot, changes) for snapshot in snapshots]
+    last = settings[-1]
+    pairs = zip(snapshots, settings, strict=True)
+    return last, [snapshot for snapshot, now in pairs if now.draws == last.draws]

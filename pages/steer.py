@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.forms import field_groups, field_rows
-from app.steering import change, fork, origin_of
+from app.steering import change, fork, origin_of, weights_words
 from app.studio import Studio
 from app.widgets import go_to, link_to, plain, step_from_query
 from engine.domain.config import SearchConfig
@@ -117,8 +117,9 @@ def _fork(studio: Studio, run: Run, step: int | None) -> None:
     then = studio.settings_of(run, snapshot)
     start = then.model_copy(update={"origin_weights": "checkpoint"})
     st.markdown(
-        f"A new search starts from the probabilities of **step {snapshot.step:,}**. Optimisers, "
-        "schedules and epochs begin anew; this search stays as it is."
+        f"A new search starts from the probabilities of **step {snapshot.step:,}**. "
+        f"{weights_words(studio, run.id, snapshot.step)} Optimisers, schedules and epochs begin "
+        "anew; this search stays as it is."
     )
     st.caption(
         "Task, data, cells and sizes stay the same, since weights and probabilities belong to "
@@ -129,6 +130,7 @@ def _fork(studio: Studio, run: Run, step: int | None) -> None:
     )
     values = _fields(start, forkable(), key=f"fork-{run.id}-{snapshot.step}")
     changes = {key: value for key, value in values.items() if value != getattr(start, key)}
+    _names(studio, run)
     _told(start, changes)
     if st.button("Start the fork", type="primary", icon=":material/call_split:", key="fork-start"):
         made = _attempted(lambda: fork(studio, run.id, snapshot.step, changes, name=name))
@@ -155,6 +157,7 @@ def _change(studio: Studio, run: Run) -> None:
     )
     values = _fields(start, steerable(start), key=f"change-{run.id}")
     changes = {key: value for key, value in values.items() if value != getattr(start, key)}
+    _names(studio, run)
     _told(start, changes)
     if st.button(
         "Change it",
@@ -198,12 +201,28 @@ def _fields(start: SearchConfig, allowed: Sequence[str], *, key: str) -> dict[st
     return values
 
 
+def _names(studio: Studio, run: Run) -> None:
+    """What patterns of operations may name."""
+    space = studio.space(run)
+    with st.expander("Kinds, edges and operations that can be named"):
+        st.markdown("**Kinds** " + " ".join(f"`{kind}`" for kind in space.cell_kinds))
+        labels = (f"`{edge.source}-{edge.target}`" for edge in space.edges)
+        st.markdown(f"**Edges** {' '.join(labels)}, or their numbers from 0 in this order")
+        inputs = ", ".join(
+            f"{source} is {plain(space.source_label(source))}" for source in range(space.inputs)
+        )
+        st.caption(
+            f"The cell's inputs come first: {inputs}. Then come its nodes: node 0 is "
+            f"{space.inputs}, and so on."
+        )
+        st.markdown("**Operations** " + " ".join(f"`{name}`" for name in space.operations))
+
+
 def _told(start: SearchConfig, changes: dict[str, Any]) -> None:
     """What differs, in one line."""
     diffs = config_diff([start, start.model_copy(update=changes)])
-    words = [
-        f"{diff.label}: "
-        + " → ".join(setting_text(diff.name, value) or "–" for value in diff.values)
-        for diff in diffs
-    ]
+    words = []
+    for diff in diffs:
+        shown = [setting_text(diff.name, value) or "–" for value in diff.values]
+        words.append(f"{diff.label}: {' → '.join(shown)}")
     st.markdown("Changed: " + plain("; ".join(words)) if words else "Nothing is changed yet.")

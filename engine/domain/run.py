@@ -1,5 +1,6 @@
 """A run, its states, and the one table of allowed transitions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -188,3 +189,11 @@ class Checkpoint:
     sha256: str
     created_at: datetime
     score: float | None = None
+
+
+def nearest(checkpoints: Sequence[Checkpoint], step: int | None) -> Checkpoint | None:
+    """The last of the checkpoints, given by ascending step, at or before a step, else the first."""
+    if not checkpoints:
+        return None
+    before = [saved for saved in checkpoints if step is None or saved.step <= step]
+    return before[-1] if before else checkpoints[0]

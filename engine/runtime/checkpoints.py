@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from engine.domain.errors import CheckpointError, NotFound
 from engine.domain.metrics import metric
 from engine.domain.ports import ArtifactStore, RunStore
-from engine.domain.run import Checkpoint, Run
+from engine.domain.run import Checkpoint, Run, nearest
 from engine.optimisation.loop import Loop
 from engine.search.checkpoint import load_checkpoint, read_model, save_checkpoint
 
@@ -154,14 +154,6 @@ class Checkpoints:
                 allowed=f"the digest {checkpoint.sha256}, as it was written",
                 advice="check the disk; the checkpoint before it is used",
             )
-
-
-def nearest(checkpoints: Sequence[Checkpoint], step: int | None) -> Checkpoint | None:
-    """The last of the checkpoints, given by ascending step, at or before a step, else the first."""
-    if not checkpoints:
-        return None
-    before = [saved for saved in checkpoints if step is None or saved.step <= step]
-    return before[-1] if before else checkpoints[0]
 
 
 def superseded(

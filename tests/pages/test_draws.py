@@ -5,7 +5,8 @@ import pytest
 from app.components.draws import draws_data, title_of, words_of
 from app.studio import Studio
 from engine.domain.draws import record_draws
-from pages.draws import window
+from engine.domain.run import RunState
+from pages.draws import of_one_ensemble, window
 from tests.e2e.seeding import seed_run
 from tests.pages.conftest import OpenPage, words
 
@@ -51,3 +52,19 @@ def test_shares_and_words_are_those_of_the_record(studio: Studio):
     assert [node["drawn"] for node in first["nodes"]] == [
         pytest.approx(node.drawn, abs=1e-3) for node in record.nodes
     ]
+
+
+def test_codes_with_another_number_of_draws_are_left_out(studio: Studio):
+    run = seed_run(studio.store, studio.artifacts, count=40, upto=30, state=RunState.PAUSED)
+    found = window(studio, run, 200, 100)
+    assert of_one_ensemble(studio, run, found) == (run.search, found)
+    studio.store.ask_change(run.id, {"draws": 2})
+    config = run.search.model_copy(update={"draws": 2})
+    studio.store.take_change(run.id, 1, config, step=100)
+    run = studio.run(run.id)
+    early, late = (window(studio, run, step, 100) for step in (90, 200))
+    assert of_one_ensemble(studio, run, early)[0].draws == 4
+    assert of_one_ensemble(studio, run, early)[1] == early
+    settings, kept = of_one_ensemble(studio, run, late)
+    assert settings.draws == 2
+    assert [snapshot.step for snapshot in kept] == list(range(110, 201, 10))

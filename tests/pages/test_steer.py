@@ -33,7 +33,7 @@ def test_a_fork_starts_at_the_chosen_moment_with_what_was_changed(studio, page: 
     test.text_input(key=f"fork-{run.id}-40-banned").set_value("*:*:none").run()
     shown = unescaped(test)
     assert "Draws M: 4 → 2" in shown
-    assert "Banned operations: nothing → *:*:none" in shown
+    assert "Banned operations: – → *:*:none" in shown
     test.text_input(key="fork-name").set_value("fewer draws").run()
     test.button(key="fork-start").click().run()
     assert not test.exception
