@@ -20,6 +20,7 @@ from engine.model.item_masks import mask_tensor
 from engine.model.probe import Probe
 from engine.search.checkpoint import load_checkpoint, save_checkpoint
 from engine.spaces import SPACES
+from tests.engine.search.test_language_search import make_loop as text_loop
 
 SPACE = SPACES["darts"].with_nodes(2)
 BANNED = "*:*:sep_conv_5x5, normal:0-2:none, reduction:4:skip_connect"
@@ -206,3 +207,16 @@ def test_a_ban_that_leaves_nothing_ends_the_search_before_it_starts(make_loop):
         make_loop(banned="normal:0:*, normal:1:*")
     with pytest.raises(InvalidConfig, match="frozen = 'normal:99:none'"):
         make_loop(frozen="normal:99:none")
+
+
+@pytest.mark.parametrize("method", [{}, {"method": "darts", "scope": "edge"}], ids=["egs", "darts"])
+def test_a_recurrent_cell_honours_bans_and_frozen_rows(method):
+    settings = {"banned": "*:*:tanh, recurrent:0:none", "frozen": "recurrent:1:relu", **method}
+    loop = text_loop(epochs=1, **settings)
+    space, scope = loop.space, loop.config.scope
+    banned = mask_tensor(banned_items(settings["banned"], space, scope)["recurrent"], 5)
+    rests = mask_tensor(frozen_rows(settings["frozen"], space, scope)["recurrent"], 5)
+    shown = [torch.tensor(snapshot.probabilities["recurrent"]) for snapshot in loop]
+    assert all((p[banned] == 0).all() for p in shown)
+    assert all(torch.equal(p[rests], shown[0][rests]) for p in shown)
+    assert not torch.equal(shown[0][~rests], shown[-1][~rests])
