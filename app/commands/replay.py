@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from app.evolution import evolution
-from app.replay import replay
 from app.settings import Settings
 from app.whole_file import whole_file
 from app.wiring import open_studio
@@ -20,6 +18,9 @@ def replay_command(
     gif: Annotated[bool, typer.Option("--gif", help="Write an animated GIF instead.")] = False,
 ) -> None:
     """Write a search as one HTML file that opens without a server, or as an animation."""
+    from app.evolution import evolution
+    from app.replay import replay
+
     studio = open_studio(Settings.from_environment())
     content = evolution(studio, run_id) if gif else replay(studio, run_id)
     path = output or Path(f"run-{run_id}-{'evolution.gif' if gif else 'replay.html'}")
