@@ -32,7 +32,7 @@ from pages.derivation_bench import (
     latency_button,
     published_figures,
 )
-from pages.live import latest_epoch
+from pages.moments import latest_epoch
 from pages.network import network_section
 from pages.take_home import downloads, prepared
 from pages.train import train_section, trainings

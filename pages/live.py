@@ -15,9 +15,7 @@ from app.components.curves import (
     training_charts,
 )
 from app.components.gap_meter import gap_meter, meter_data
-from app.components.heatmap import heatmap_data, heatmaps
 from app.components.table import Column, data_table
-from app.figures.heatmap import edge_heatmaps
 from app.studio import Studio
 from app.truth import TruthTables, truth_series
 from app.widgets import (
@@ -37,9 +35,11 @@ from app.widgets import (
 from app.wire import frame_message, series_message, temperature_series
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunEvent, RunState
-from engine.domain.snapshot import Snapshot, SnapshotKind
+from engine.domain.snapshot import Snapshot
 from pages.draws import draws_panel
 from pages.health import health_panel
+from pages.heatmaps import heatmap_panel
+from pages.moments import latest_epoch
 from pages.run_rows import data_name
 from pages.share import share_section
 from pages.steer import open_asked, origin_line, steer_buttons, wishes_line
@@ -121,7 +121,7 @@ def _moments(studio: Studio, run: Run, feed: Feed) -> None:
             every=None if feed.mounted or not lively else FIGURES_SECONDS,
         )
     with st.container(border=True):
-        refreshing(lambda: _heatmaps(studio, run.id), every=HEATMAP_SECONDS if lively else None)
+        refreshing(lambda: heatmap_panel(studio, run.id), every=HEATMAP_SECONDS if lively else None)
     if run.search.method == "egs":
         with st.container(border=True):
             refreshing(lambda: draws_panel(studio, run.id), every=DRAWS_SECONDS if lively else None)
@@ -274,44 +274,6 @@ def _whole_history(studio: Studio, run: Run) -> bytes:
     stride = max(1, -(-run.progress.step // run.config.snapshot_interval // FRAMES_WITHOUT_API))
     frames = studio.frames(run.id, limit=2 * FRAMES_WITHOUT_API, stride=stride)
     return frame_message(run, studio.space(run), frames)
-
-
-def _heatmaps(studio: Studio, run_id: int) -> None:
-    run = studio.run(run_id)
-    snapshot = moment_to_show(studio, run)
-    st.subheader("Edge probabilities", anchor=False)
-    catalog = studio.catalog()
-    if snapshot is None or catalog is None:
-        st.caption("The heat map appears with the first snapshot.")
-        return
-    chosen = step_from_query() is not None
-    st.caption(
-        ("At the moment chosen on the timeline" if chosen else "At the end of the latest epoch")
-        + f": step {snapshot.step:,}. A dot marks what the code drawn at that step keeps."
-    )
-    maps = edge_heatmaps(studio.space(run), catalog, snapshot, run.search.scope)
-    heatmaps(heatmap_data(maps, dark=st.context.theme.type == "dark"), key=f"heatmap-{run.uid}")
-
-
-def latest_epoch(studio: Studio, run: Run) -> Snapshot | None:
-    """The snapshot at the end of the latest completed epoch; None before the first."""
-    if not run.progress.epoch or not run.progress.total_steps:
-        return None
-    step = run.progress.epoch * run.progress.total_steps // run.config.epochs
-    found = studio.snapshot(run.id, step)
-    return found if found is not None and found.kind is SnapshotKind.EPOCH else None
-
-
-def moment_to_show(studio: Studio, run: Run) -> Snapshot | None:
-    """The snapshot chosen in the address, else that of the latest epoch's end, else the first."""
-    step = step_from_query()
-    if step is not None:
-        return studio.snapshot(run.id, step)
-    epoch = latest_epoch(studio, run)
-    if epoch is not None:
-        return epoch
-    first = studio.snapshots(run.id, limit=1)
-    return first[0] if first else None
 
 
 def _gap(studio: Studio, run_id: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.components.loading import StaticComponent
 from app.figures.heatmap import EdgeHeatmap
-from app.figures.palette import SEQUENTIAL, SEQUENTIAL_DARK
+from app.figures.palette import DIVERGING, DIVERGING_DARK, SEQUENTIAL, SEQUENTIAL_DARK
 from engine.domain.agreement import Agreement
 from engine.domain.catalog import Catalog
 from engine.export.layout import edge_titles
@@ -15,9 +15,12 @@ _heatmaps = StaticComponent("egs_heatmap", "heatmap.js")
 
 def heatmap_data(maps: Sequence[EdgeHeatmap], *, dark: bool = False) -> dict[str, Any]:
     """What is drawn, as plain values; a dot marks what the code drawn at that step has on."""
+    signed = maps[0].since is not None
+    plain = SEQUENTIAL_DARK if dark else SEQUENTIAL
     return {
         "step": maps[0].step,
-        "colours": list(SEQUENTIAL_DARK if dark else SEQUENTIAL),
+        "colours": list((DIVERGING_DARK if dark else DIVERGING) if signed else plain),
+        "signed": signed,
         "maps": [
             {
                 "kind": values.kind,

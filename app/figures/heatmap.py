@@ -1,7 +1,7 @@
 """Edge probabilities at one moment, gathered for the heat maps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.domain.catalog import Catalog
 from engine.domain.snapshot import Rows, Snapshot, operations_in
@@ -21,6 +21,8 @@ class EdgeHeatmap:
         probabilities: One row an edge, in the run's own normalisation.
         drawn: The same shape: whether the code drawn at that step has it on.
         scope: What sums to 1: ``node`` or ``edge``.
+        since: Where the map shows a change: the step from which on; None: the
+            probabilities themselves.
     """
 
     kind: str
@@ -30,16 +32,22 @@ class EdgeHeatmap:
     probabilities: Rows
     drawn: tuple[tuple[bool, ...], ...]
     scope: Scope
+    since: int | None = None
 
     @property
     def title(self) -> str:
         """Which cell, and when."""
         name = "Cell" if self.kind == "cell" else f"{self.kind.capitalize()} cell"
+        if self.since is not None:
+            return f"{name}, from step {self.since:,} to {self.step:,}"
         return f"{name}, step {self.step:,}"
 
     @property
     def normalisation(self) -> str:
-        """In words, which cells of the map sum to 1."""
+        """In words, which cells of the map sum to 1, or to 0 of a change."""
+        if self.since is not None:
+            what = "all edges into a node" if self.scope == "node" else "each row"
+            return f"change in percentage points; {what} sum{'s' * (self.scope == 'edge')} to 0"
         if self.scope == "node":
             return "all edges into a node sum to 1"
         return "each row sums to 1"
@@ -61,6 +69,25 @@ def edge_heatmaps(
             scope=scope,
         )
         for kind in space.cell_kinds
+    )
+
+
+def edge_changes(
+    space: SearchSpace, catalog: Catalog, now: Snapshot, then: Snapshot, scope: Scope
+) -> tuple[EdgeHeatmap, ...]:
+    """Probabilities at one moment minus those at another, one map for each cell kind."""
+    return tuple(
+        replace(
+            values,
+            since=then.step,
+            probabilities=tuple(
+                tuple(after - before for after, before in zip(row, old, strict=True))
+                for row, old in zip(
+                    values.probabilities, then.probabilities[values.kind], strict=True
+                )
+            ),
+        )
+        for values in edge_heatmaps(space, catalog, now, scope)
     )
 
 

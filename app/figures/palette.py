@@ -6,6 +6,8 @@ from engine.export.colours import GREY, OKABE_ITO, OPERATION_COLOURS, operation_
 
 __all__ = [
     "CURVE_COLOURS",
+    "DIVERGING",
+    "DIVERGING_DARK",
     "GREY",
     "OKABE_ITO",
     "OPERATION_COLOURS",
@@ -37,6 +39,26 @@ SEQUENTIAL_DARK: tuple[str, ...] = (
     "#c5c4f5",
     "#f1f0ff",
 )
+
+DIVERGING: tuple[str, ...] = (
+    "#a33b00",
+    "#e07b39",
+    "#f6c7a3",
+    "#f6f6f8",
+    "#a9bff0",
+    "#4f73d1",
+    "#1f3d91",
+)
+DIVERGING_DARK: tuple[str, ...] = (
+    "#ffb37a",
+    "#d5722e",
+    "#7a4321",
+    "#1c2130",
+    "#33478a",
+    "#6c8be8",
+    "#b9cbff",
+)
+"""From less to more, for differences; both ends differ for every kind of colour vision."""
 
 CURVE_COLOURS: Mapping[str, str] = {
     "child": OKABE_ITO["vermilion"],

@@ -3,6 +3,8 @@
 const VERSION = new URL(import.meta.url).search
 const { element, named, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 
+const VISIBLE = 0.1 // share of the largest change from which a cell carries its sign
+
 export default function mount(component, root) {
   const { data } = component
   const frame = JSON.stringify(data.maps.map((map) => [map.kind, map.edges, map.operations]))
@@ -31,20 +33,23 @@ function table(map) {
   ])
 }
 
-function fill(section, map, { colours, top, mark = "drawn" }) {
-  const largest = top ?? Math.max(...map.probabilities.flat())
+function fill(section, map, { colours, top, signed = false, mark = "drawn" }) {
+  const largest = top ?? Math.max(...map.probabilities.flat().map(Math.abs))
   section.querySelector("caption").replaceChildren(
     element("strong", { text: map.title }), element("span", { text: map.normalisation }),
   )
   section.querySelector(".key i").style.background = `linear-gradient(90deg, ${colours.join(", ")})`
-  section.querySelector(".key span:last-child").textContent = percent(largest)
+  section.querySelector(".key span:first-child").textContent = signed ? points(-largest) : "0 %"
+  section.querySelector(".key span:last-child").textContent = signed ? points(largest) : percent(largest)
   section.querySelectorAll("tbody tr").forEach((row, edge) => {
     map.probabilities[edge].forEach((probability, k) => {
       const cell = row.children[k + 1]
       const drawn = map.drawn[edge][k]
-      const words = `${percent(probability)}${drawn ? `, ${mark}` : ""}`
-      cell.style.background = shade(largest ? probability / largest : 0, colours)
-      cell.classList.toggle("drawn", drawn)
+      const words = `${signed ? points(probability) : percent(probability)}${drawn ? `, ${mark}` : ""}`
+      const share = largest ? probability / largest : 0
+      cell.style.background = shade(signed ? (share + 1) / 2 : share, colours)
+      cell.classList.toggle("drawn", drawn && !signed)
+      cell.textContent = signed && Math.abs(share) >= VISIBLE ? (share > 0 ? "+" : "−") : ""
       cell.setAttribute("aria-label", words)
       cell.title = `${row.children[0].textContent}, ${map.operations[k]}: ${words}`
     })
@@ -57,6 +62,10 @@ function shade(share, colours) {
   const below = Math.min(Math.floor(place), colours.length - 2)
   const part = Math.round((place - below) * 100)
   return `color-mix(in srgb, ${colours[below + 1]} ${part}%, ${colours[below]})`
+}
+
+function points(share) {
+  return `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)} points`
 }
 
 function percent(share) {

@@ -2,13 +2,15 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from app.components.heatmap import heatmap_data
-from app.figures.heatmap import edge_heatmaps
+from app.figures.heatmap import edge_changes, edge_heatmaps
 from app.figures.palette import (
     CURVE_COLOURS,
+    DIVERGING,
     OPERATION_COLOURS,
     SEQUENTIAL,
     SEQUENTIAL_DARK,
@@ -167,3 +169,24 @@ def test_heat_map_of_a_dark_page_has_the_dark_scale():
     maps = edge_heatmaps(TINY, TINY_CATALOG, MOMENT, "node")
     assert heatmap_data(maps, dark=True)["colours"] == list(SEQUENTIAL_DARK)
     assert heatmap_data(maps)["colours"] == list(SEQUENTIAL)
+
+
+def test_a_change_is_one_table_minus_the_other_and_sums_to_zero():
+    then = replace(
+        MOMENT,
+        step=MOMENT.step - 1,
+        probabilities={
+            kind: tuple(tuple(reversed(row)) for row in rows)
+            for kind, rows in MOMENT.probabilities.items()
+        },
+    )
+    (change,) = edge_changes(TINY, TINY_CATALOG, MOMENT, then, "node")
+    for row, values in zip(MOMENT.probabilities[change.kind], change.probabilities, strict=True):
+        assert values == pytest.approx([p - q for p, q in zip(row, reversed(row), strict=True)])
+        assert sum(values) == pytest.approx(0)
+    data = heatmap_data([change])
+    assert data["signed"]
+    assert data["colours"] == list(DIVERGING)
+    assert f"from step {then.step:,} to {MOMENT.step:,}" in data["maps"][0]["title"]
+    assert "sum to 0" in change.normalisation
+    assert not heatmap_data(edge_heatmaps(TINY, TINY_CATALOG, MOMENT, "node"))["signed"]

@@ -5,7 +5,8 @@ import pytest
 from app.studio import Studio
 from engine.domain.run import Request, RunState
 from engine.domain.snapshot import SnapshotKind
-from pages.live import key_figures, latest_epoch, log_rows, moment_to_show, progress_words
+from pages.live import key_figures, log_rows, progress_words
+from pages.moments import latest_epoch, moment_to_show
 from tests.e2e.seeding import alive, seed_run
 from tests.pages.conftest import OpenPage, words
 
@@ -165,3 +166,17 @@ def test_gap_is_that_of_the_last_epoch_before_the_chosen_moment(studio: Studio, 
     between = words(page("live", run=run.id, step=epochs[4].step + 1))
     assert "Gap at the end of epoch 5" in between
     assert "Gap at" not in words(page("live", run=run.id, step=0))
+
+
+def test_heat_map_can_show_what_has_changed(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=60)
+    epochs = studio.snapshots(run.id, epochs_only=True)
+    test = page("live", run=run.id)
+    box = test.selectbox(key=f"since-{run.id}")
+    assert box.options[:2] == [
+        "As they are",
+        f"Change since step {studio.snapshots(run.id)[0].step:,}",
+    ]
+    box.set_value(str(epochs[4].step)).run()
+    assert not test.exception
+    assert f"step {epochs[-1].step:,}, minus step {epochs[4].step:,}" in words(test)

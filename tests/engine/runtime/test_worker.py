@@ -325,14 +325,14 @@ def test_a_search_ends_once_its_architecture_has_settled(store: SqlStore, artifa
     assert store.checkpoints(run.id)[-1].epoch == 3
 
 
-def test_a_kill_between_the_last_epoch_and_the_end_changes_nothing(store: SqlStore, artifacts):
+def test_a_search_that_was_put_back_settles_at_the_same_epoch(store: SqlStore, artifacts):
     run = claimed(store, epochs=9, stop_settled_epochs=2, alpha_learning_rate=1e-9)
     assert work(store, artifacts, run.id, run.attempt) == Exit.DONE
     epochs = store.snapshots(run.id, epochs_only=True)
     again = claimed(store, epochs=9, stop_settled_epochs=2, alpha_learning_rate=1e-9)
-    stop = interfering(6, lambda: store.ask(again.id, Request.PAUSE))
+    stop = interfering(6, lambda: os.kill(os.getpid(), signal.SIGTERM))
     work(store, artifacts, again.id, again.attempt, build=stop)
-    store.transition(again.id, RunState.QUEUED, why="resumed")
+    assert store.run(again.id).state is RunState.QUEUED
     back = reclaimed(store, again)
     assert work(store, artifacts, back.id, back.attempt) == Exit.DONE
     assert store.run(back.id).progress.epoch == 3

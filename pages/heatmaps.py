@@ -1,0 +1,66 @@
+"""Edge probabilities as heat maps: at a moment, or what has changed since another."""
+
+import streamlit as st
+
+from app.components.heatmap import heatmap_data, heatmaps
+from app.figures.heatmap import edge_changes, edge_heatmaps
+from app.studio import Studio
+from app.widgets import step_from_query
+from engine.domain.run import Run
+from engine.domain.snapshot import Snapshot
+from pages.moments import moment_to_show
+
+NOTHING = "nothing"
+
+
+def heatmap_panel(studio: Studio, run_id: int) -> None:
+    """Draw the maps of the chosen moment, or of the latest epoch's end."""
+    run, catalog = studio.run(run_id), studio.catalog()
+    now = moment_to_show(studio, run)
+    if now is None or catalog is None:
+        st.subheader("Edge probabilities", anchor=False)
+        st.caption("The heat map appears with the first snapshot.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Edge probabilities", anchor=False, width="stretch")
+        then = _compared_with(studio, run, now)
+    space, scope = studio.space(run), run.search.scope
+    st.caption(_words(now, then))
+    if then is None:
+        maps = edge_heatmaps(space, catalog, now, scope)
+    else:
+        maps = edge_changes(space, catalog, now, then, scope)
+    heatmaps(heatmap_data(maps, dark=st.context.theme.type == "dark"), key=f"heatmap-{run.uid}")
+
+
+def _compared_with(studio: Studio, run: Run, now: Snapshot) -> Snapshot | None:
+    """The moment to subtract; None where the probabilities themselves are wanted."""
+    first = studio.snapshots(run.id, limit=1)
+    epochs = studio.snapshots(run.id, epochs_only=True)
+    moments = {str(one.step): one for one in (*first, *epochs) if one.step < now.step}
+    chosen = st.selectbox(
+        "Compare with",
+        [NOTHING, *moments],
+        format_func=lambda key: "As they are" if key == NOTHING else _since(moments[key]),
+        key=f"since-{run.id}",
+        label_visibility="collapsed",
+        width=240,
+    )
+    return moments.get(chosen)
+
+
+def _since(moment: Snapshot) -> str:
+    if not moment.epoch:
+        return f"Change since step {moment.step:,}"
+    return f"Change since epoch {moment.epoch}"
+
+
+def _words(now: Snapshot, then: Snapshot | None) -> str:
+    chosen = step_from_query() is not None
+    place = "At the moment chosen on the timeline" if chosen else "At the end of the latest epoch"
+    if then is None:
+        return f"{place}: step {now.step:,}. A dot marks what the code drawn at that step keeps."
+    return (
+        f"{place}, step {now.step:,}, minus step {then.step:,}. Blue with + gained probability, "
+        "orange with − lost it."
+    )
