@@ -18,12 +18,12 @@ import typer
 
 from app.assignments import make_search_config
 from app.commands import derive, evaluate, import_, job, replay, runs, steer, study, truth
+from app.commands.ending import search_to_end
 from app.commands.networks import make_network_file
 from app.plain import plain
 from app.settings import Settings
 from app.studio import Studio
 from app.terminal import print_rows, run_line, run_rows, say
-from app.waiting import see_to_end
 from app.whole_file import whole_file
 from app.wiring import SystemClock, open_artifacts, open_launcher, open_store, open_studio
 from engine.domain.errors import StudioError
@@ -233,7 +233,7 @@ def search(
     studio = open_studio(settings)
     run = studio.create(config, name=name, priority=priority)
     if wait:
-        run = _wait(studio, settings, run, quiet=as_json)
+        run = search_to_end(studio, settings, run, quiet=as_json)
     if as_json:
         _print_json(_with_metrics(studio, run))
     else:
@@ -244,15 +244,6 @@ def search(
         raise typer.Exit(FAILED)
     if not wait and not studio.living_nodes():
         say("No engine is running; start one with `egs up` or `egs engine`.")
-
-
-def _wait(studio: Studio, settings: Settings, run: Run, *, quiet: bool) -> Run:
-    """See a run to its end; Ctrl-C leaves it alone."""
-    try:
-        return see_to_end(studio, settings, [run], quiet=quiet)[0]
-    except KeyboardInterrupt:
-        say(f"The search goes on; pause it with `egs pause {run.id}`.")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()

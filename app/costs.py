@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from app.studio import Studio, shape_of
 from engine.domain.blocks import Block, network_blocks
 from engine.domain.cost import Cost, CostPart, network_parts, total_of
-from engine.domain.errors import NotFound
 from engine.domain.genotype import Genotype
 from engine.domain.language_cost import LanguageShape, language_parts
 from engine.export.layout import edge_titles
@@ -33,14 +32,8 @@ def cost_view(studio: Studio, run_id: int, genotype: Genotype) -> CostView:
         NotFound: No engine has published its catalogue yet.
         DataError: Nothing is known of the data.
     """
-    run, catalog = studio.run(run_id), studio.catalog()
-    if catalog is None:
-        raise NotFound(
-            asked=f"the cost of a network of run {run_id}",
-            found="no catalogue of operations",
-            allowed="operations that an engine has published",
-            advice="start an engine once with `egs engine`",
-        )
+    run = studio.run(run_id)
+    catalog = studio.published_catalog(f"the cost of a network of run {run_id}")
     shape = shape_of(run.config, studio.known_data(run))
     parts: list[CostPart]
     if isinstance(shape, LanguageShape):

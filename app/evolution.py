@@ -25,7 +25,7 @@ def evolution(studio: Studio, run_id: int, *, frames: int = FRAMES) -> bytes:
         NotFound: There is no such run, no snapshot yet, or no catalogue.
         WrongState: The run is a training, in which no cell changes.
     """
-    run, catalog = studio.run(run_id), studio.catalog()
+    run = studio.run(run_id)
     if run.config.purpose != "search":
         raise WrongState(
             asked=f"an animation of run {run_id}",
@@ -34,13 +34,14 @@ def evolution(studio: Studio, run_id: int, *, frames: int = FRAMES) -> bytes:
             advice="choose the search that found its architecture",
         )
     moments = chosen_moments(studio, run, frames)
-    if not moments or catalog is None:
+    if not moments:
         raise NotFound(
             asked=f"an animation of run {run_id}",
-            found="no snapshot of it, or no catalogue of operations",
-            allowed="a run with snapshots, and an engine that has run once",
+            found="no snapshot of it",
+            allowed="a run with snapshots",
             advice="wait for the first snapshot",
         )
+    catalog = studio.published_catalog(f"an animation of run {run_id}")
     space = studio.space(run)
     pictures = (draw_moment(space, catalog, moment, title=run.name) for moment in moments)
     return _animated(rasters(pictures, zoom=ZOOM))

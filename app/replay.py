@@ -23,7 +23,7 @@ from app.components.loading import STATIC
 from app.studio import Studio, versions
 from app.wire import frame_message, series_message, temperature_series
 from engine.domain.catalog import Catalog
-from engine.domain.errors import NotFound, WrongState
+from engine.domain.errors import WrongState
 from engine.domain.genotype import Genotype, to_darts
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run
@@ -82,7 +82,7 @@ def replay(studio: Studio, run_id: int) -> bytes:
             published its operations.
         WrongState: The run is a training, which has no codes to replay.
     """
-    run, catalog = studio.run(run_id), studio.catalog()
+    run = studio.run(run_id)
     if run.config.purpose != "search":
         raise WrongState(
             asked=f"a replay of run {run_id}",
@@ -90,13 +90,7 @@ def replay(studio: Studio, run_id: int) -> bytes:
             allowed="a search",
             advice="choose the search that found its architecture",
         )
-    if catalog is None:
-        raise NotFound(
-            asked=f"a replay of run {run_id}",
-            found="no catalogue of operations",
-            allowed="operations that an engine has published",
-            advice="start an engine once with `egs engine`",
-        )
+    catalog = studio.published_catalog(f"a replay of run {run_id}")
     genotype = studio.derive(run_id)
     parts = _parts(studio, run, catalog, genotype)
     return _page(run, parts, _body(studio, run, genotype)).encode()

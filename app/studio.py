@@ -386,14 +386,7 @@ class Studio:
                 them and they are not there.
         """
         run = self.store.run(run_id)
-        catalog = self.store.catalog()
-        if catalog is None:
-            raise NotFound(
-                asked=f"the cost of a network of run {run_id}",
-                found="no catalogue of operations",
-                allowed="operations that an engine has published",
-                advice="start an engine once with `egs engine`",
-            )
+        catalog = self.published_catalog(f"the cost of a network of run {run_id}")
         shape = shape_of(run.config, self.known_data(run))
         if isinstance(shape, LanguageShape):
             return language_cost(genotype, shape)
@@ -443,16 +436,21 @@ class Studio:
     def _rendered(self, exporter: Exporter, genotype: Genotype, run: Run) -> bytes:
         """The content of a format that is made here; a checkpoint lies ready."""
         if exporter.draw is not None:
-            return exporter.draw(genotype, self._published_catalog())
+            return exporter.draw(genotype, self.published_catalog("labels of the operations"))
         if exporter.render is not None:
             return exporter.render(genotype, shape_of(run.config, self.known_data(run)))
         return b""
 
-    def _published_catalog(self) -> Catalog:
+    def published_catalog(self, asked: str) -> Catalog:
+        """The operations that an engine has published, without which there is no ``asked``.
+
+        Raises:
+            NotFound: No engine has run yet.
+        """
         catalog = self.store.catalog()
         if catalog is None:
             raise NotFound(
-                asked="labels of the operations",
+                asked=asked,
                 found="no catalogue of operations",
                 allowed="operations that an engine has published",
                 advice="start an engine once with `egs engine`",

@@ -6,18 +6,17 @@ from typing import Annotated
 import typer
 
 from app.assignments import assigned
+from app.commands.ending import search_to_end
 from app.plain import plain
 from app.settings import Settings
 from app.steering import change, fork
-from app.studio import Studio
 from app.terminal import run_line, say
-from app.waiting import see_to_end
 from app.wiring import open_studio
 from engine.domain.errors import InvalidConfig
-from engine.domain.run import Run, RunState
+from engine.domain.run import RunState
 from engine.domain.steering import Change
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 
 Search = Annotated[int, typer.Argument(metavar="RUN", help="Number of the search.")]
 Given = Annotated[
@@ -50,7 +49,7 @@ def fork_command(
         changes["origin_weights"] = "fresh"
     run = fork(studio, run_id, step, changes, name=name, priority=priority)
     if wait:
-        run = _wait(studio, settings, run, quiet=as_json)
+        run = search_to_end(studio, settings, run, quiet=as_json)
     print(json.dumps(plain(run), indent=2, allow_nan=False) if as_json else run_line(run))
     if wait and run.state is not RunState.COMPLETED:
         if run.error and not as_json:
@@ -58,14 +57,6 @@ def fork_command(
         raise typer.Exit(FAILED)
     if not wait and not studio.living_nodes():
         say("No engine is running; start one with `egs up` or `egs engine`.")
-
-
-def _wait(studio: Studio, settings: Settings, run: Run, *, quiet: bool) -> Run:
-    try:
-        return see_to_end(studio, settings, [run], quiet=quiet)[0]
-    except KeyboardInterrupt:
-        say(f"The search goes on; pause it with `egs pause {run.id}`.")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def change_command(run_id: Search, settings_given: Given = None, as_json: Json = False) -> None:

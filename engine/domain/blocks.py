@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
 from engine.domain.catalog import Catalog
 from engine.domain.cost import Cost, CostPart, NetworkShape, network_parts, places_of, total_of
@@ -105,8 +104,3 @@ def shares(parts: Sequence[CostPart]) -> list[Share]:
         if (uses := [part for part in parts if part.part == name])
     ]
     return sorted(found, key=lambda one: (-one.cost.multiply_adds, -one.cost.parameters))
-
-
-def pixels_of(block: Block) -> int:
-    """Pixels of a block's feature map; 1 where it has none."""
-    return prod((block.height, block.width)) or 1

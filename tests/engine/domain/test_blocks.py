@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.catalog import gather_catalog
-from engine.domain.blocks import network_blocks, pixels_of, shares
+from engine.domain.blocks import network_blocks, shares
 from engine.domain.cost import Cost, NetworkShape, network_cost, network_parts, total_of
 from engine.domain.genotype import Gene, Genotype
 from engine.domain.language_cost import LanguageShape, language_cost, language_parts
@@ -57,7 +57,8 @@ def test_sizes_are_those_of_the_feature_maps():
     cells = [block for block in blocks if block.cell is not None]
     nodes = SPACES["darts"].nodes
     assert maps == [(1, nodes * one.channels, one.height, one.width) for one in cells]
-    assert [pixels_of(block) for block in blocks] == [204, 17 * 12, 9 * 6, 9 * 6, 5 * 3, 5 * 3, 1]
+    sides = [(block.height, block.width) for block in blocks]
+    assert sides == [(17, 12), (17, 12), (9, 6), (9, 6), (5, 3), (5, 3), (0, 0)]
 
 
 def test_shares_are_all_parts_grouped_the_dearest_first():
