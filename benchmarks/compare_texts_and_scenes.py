@@ -15,6 +15,10 @@ started again, only what the file lacks is measured.
     python -m benchmarks.compare_texts_and_scenes --camvid FOLDER --wikitext2 FOLDER
     python -m benchmarks.compare_texts_and_scenes --built-in
     python -m benchmarks.compare_texts_and_scenes --quick    # one epoch of each; says nothing
+
+``--genotype PRESET=FILE`` takes a cell that ``egs search`` has found instead of
+searching anew; with it, or with ``--one-search``, the spread is that of the
+trainings alone.
 """
 
 import argparse
@@ -54,8 +58,10 @@ from engine.tasks.build import build_task
 from engine.tasks.randomness import generator
 
 CPU = torch.device("cpu")
+KIND = "networks"
+"""By which the file is known among other raw figures."""
 RAW = Path(__file__).parent / "raw" / "texts_and_scenes.json"
-TRAINING_EPOCHS = {"digit-scenes": 40, "topics": 12, "camvid-cpu": 40, "wikitext2-cpu": 6}
+TRAINING_EPOCHS = {"digit-scenes": 40, "topics": 12, "camvid-cpu": 20, "wikitext2-cpu": 4}
 """Epochs of a training from scratch, by the preset of the search."""
 
 QUICK: Mapping[str, Any] = {"epochs": 1, "train_limit": 2000}
@@ -71,11 +77,13 @@ class Comparison:
         preset: Name of the preset of the search; it names the rows.
         settings: What differs from the preset.
         training_epochs: Epochs of each training from scratch.
+        genotype: A cell that has been found before; None searches.
     """
 
     preset: str
     settings: Mapping[str, Any]
     training_epochs: int
+    genotype: Genotype | None = None
 
     def search_config(self, seed: int) -> SearchConfig:
         """All settings of the search."""
@@ -119,7 +127,8 @@ class Figures:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         versions = {"torch": torch.__version__, "python": platform.python_version()}
-        written = json.dumps({"versions": versions, "rows": self.rows}, indent=1)
+        whole = {"kind": KIND, "versions": versions, "rows": self.rows}
+        written = json.dumps(whole, indent=1)
         beside = self.path.with_suffix(".part")
         beside.write_text(written + "\n")
         beside.replace(self.path)
@@ -152,6 +161,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--one-search", action="store_true", help="search with seed 0 only, train with all seeds"
     )
+    made.add_argument(
+        "--genotype", action="append", default=[], metavar="PRESET=FILE", help="a cell found before"
+    )
+    made.add_argument("--threads", type=int, help="CPU threads, instead of the preset's")
     made.add_argument("--random-cells", type=int, default=1, help="random cells a seed")
     made.add_argument("--quick", action="store_true", help="one epoch on few data, one seed")
     made.add_argument("--out", type=Path, help=f"the JSON file; {RAW.name} in benchmarks/raw")
@@ -164,12 +177,24 @@ def comparisons(given: argparse.Namespace) -> list[Comparison]:
     chosen = {name: {"data": str(folder)} for name, folder in folders.items() if folder}
     if given.built_in or (given.quick and not chosen):
         chosen |= {"digit-scenes": {}, "topics": {}}
+    shared = {"cpu_threads": given.threads} if given.threads else {}
+    shared |= QUICK if given.quick else {}
+    found = dict(map(found_before, given.genotype))
     return [
-        Comparison(name, {**settings, **QUICK}, 1)
-        if given.quick
-        else Comparison(name, settings, TRAINING_EPOCHS[name])
+        Comparison(
+            name,
+            {**settings, **shared},
+            1 if given.quick else TRAINING_EPOCHS[name],
+            found.get(name),
+        )
         for name, settings in chosen.items()
     ]
+
+
+def found_before(given: str) -> tuple[str, Genotype]:
+    """Preset and cell of ``PRESET=FILE``."""
+    name, _, file = given.partition("=")
+    return name, read_genotype(Path(file).read_text("utf-8"), SPACES.values())
 
 
 def compare(
@@ -185,8 +210,10 @@ def compare(
         place = {"seed": given.seed, "cell": cell}
         return figures.obtain({**named, **place, **settings_of(given)}, measure)
 
-    found = obtain("search", 0, config, partial(searched, config, data))
-    genotype = from_json(json.dumps(found["genotype"]))
+    genotype = comparison.genotype
+    if genotype is None:
+        found = obtain("search", 0, config, partial(searched, config, data))
+        genotype = from_json(json.dumps(found["genotype"]))
     training = comparison.training_config(genotype, seed)
 
     def train_derived(training: TrainingConfig) -> Row:

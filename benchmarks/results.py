@@ -1,10 +1,11 @@
-"""Writes the tables of docs/results.md from the reports of studies in benchmarks/raw.
+"""Writes the tables of docs/results.md from the raw figures in benchmarks/raw.
 
-A report is what ``egs study FILE -o benchmarks/raw/NAME.json`` writes. Only the
-part of the page between the two marks is replaced; the rest is left as it is.
-Other JSON files in the folder are passed over.
+They are reports of studies, as ``egs study FILE -o benchmarks/raw/NAME.json``
+writes them, and what ``benchmarks.compare_texts_and_scenes`` has measured. Only
+the part of the page between the two marks is replaced; the rest is left as it
+is. Other JSON files in the folder are passed over.
 
-    python benchmarks/results.py [--raw benchmarks/raw] [--page docs/results.md]
+    python -m benchmarks.results [--raw benchmarks/raw] [--page docs/results.md]
 """
 
 import argparse
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from app.study import KIND
+from benchmarks.compare_texts_and_scenes import KIND as NETWORKS
+from benchmarks.network_tables import tables
 from engine.domain.comparison import Measure
 from engine.domain.statistics import Spread
 
@@ -38,21 +41,25 @@ def main() -> None:
     given = parser.parse_args()
     reports = read_reports(given.raw)
     if not reports:
-        print(f"No reports of studies in {given.raw}.", file=sys.stderr)
+        print(f"No raw figures in {given.raw}.", file=sys.stderr)
         return
     before = given.page.read_text(encoding="utf-8") if given.page.exists() else HEAD
-    sections = [section(found, relative(path, given.page)) for path, found in reports.items()]
+    sections = [
+        text
+        for path, found in reports.items()
+        for text in sections_of(found, relative(path, given.page))
+    ]
     given.page.write_text(with_sections(before, sections), encoding="utf-8")
-    print(f"{len(reports)} studies are in {given.page}.")
+    print(f"{len(sections)} tables are in {given.page}.")
 
 
 def read_reports(folder: Path) -> dict[Path, dict[str, Any]]:
-    """The reports of studies in a folder by their file, in order of their names."""
+    """The raw figures in a folder by their file, in order of their names."""
     found = {path: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))}
     return {
         path: report
         for path, report in found.items()
-        if isinstance(report, dict) and report.get("kind") == KIND
+        if isinstance(report, dict) and report.get("kind") in (KIND, NETWORKS)
     }
 
 
@@ -68,6 +75,26 @@ def with_sections(page: str, sections: Sequence[str]) -> str:
         before, rest = page.split(START, 1)
         return before + part + rest.split(END, 1)[1]
     return page.rstrip("\n") + "\n\n" + part + "\n"
+
+
+def sections_of(report: dict[str, Any], link: str) -> list[str]:
+    """What a file of raw figures gives: one section, or one for each of its data sets."""
+    if report["kind"] == KIND:
+        return [section(report, link)]
+    return [
+        "\n".join(
+            [
+                f"## {title}\n",
+                "`python -m benchmarks.compare_texts_and_scenes`\n",
+                f"{_versions(report)}. Raw figures: [{link.rsplit('/', 1)[-1]}]({link}).\n",
+                *_table(head, rows),
+                "",
+                *(f"* {escaped(sentence)}" for sentence in sentences),
+                "",
+            ]
+        )
+        for title, head, rows, sentences in tables(report["rows"])
+    ]
 
 
 def section(report: dict[str, Any], link: str) -> str:
@@ -95,13 +122,16 @@ def section(report: dict[str, Any], link: str) -> str:
 
 def _origin(report: dict[str, Any], link: str) -> list[str]:
     seeds = ", ".join(map(str, report["seeds"]))
-    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     state = "" if report["complete"] else " **Not all runs have completed.**"
     return [
         f"`{report['command']}`\n",
-        f"Data `{report['data']}`, seeds {seeds}; {versions}; {report['made_at'][:10]}. "
+        f"Data `{report['data']}`, seeds {seeds}; {_versions(report)}; {report['made_at'][:10]}. "
         f"Raw figures: [{link.rsplit('/', 1)[-1]}]({link}).{state}",
     ]
+
+
+def _versions(report: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in report["versions"].items())
 
 
 def _labels(measures: Iterable[Measure]) -> list[str]:

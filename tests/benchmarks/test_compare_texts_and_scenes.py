@@ -20,7 +20,7 @@ from benchmarks.compare_texts_and_scenes import (
 )
 from engine.data.scenes import SceneData, SceneSplit
 from engine.data.text import TextData
-from engine.domain.genotype import from_json
+from engine.domain.genotype import from_json, to_json
 
 TEXT = Comparison(
     "topics",
@@ -112,3 +112,14 @@ def test_folders_choose_what_is_compared():
     assert camvid.search_config(0).data == "road"
     (quick,) = comparisons(parser().parse_args(["--wikitext2", "wiki", "--quick"]))
     assert quick.search_config(0).epochs == quick.training_epochs == 1
+
+
+def test_a_cell_that_was_found_before_is_not_searched_again(tmp_path):
+    data = data_of(TEXT)
+    genotype = from_json(json.dumps(searched(TEXT.search_config(0), data)["genotype"]))
+    file = tmp_path / "found.json"
+    file.write_text(to_json(genotype), "utf-8")
+    given = ["--wikitext2", "wiki", "--genotype", f"wikitext2-cpu={file}", "--threads", "1"]
+    (wiki,) = comparisons(parser().parse_args(given))
+    assert wiki.genotype == genotype
+    assert wiki.search_config(0).cpu_threads == 1

@@ -80,6 +80,39 @@ def test_the_page_has_means_sentences_raw_figures_and_the_command(raw, tmp_path,
     assert any(line.startswith("* M = 4, seed 2: Asked for 64 images") for line in lines)
 
 
+def test_figures_of_networks_have_a_table_for_each_data_set(tmp_path, monkeypatch):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    figures = {
+        "searched": ((30.0, 32.0, 31.0), 20_000),
+        "residual": ((28.0, 29.5, 29.1), 20_400),
+        "random": ((30.5, 31.0, 31.7), 18_000),
+    }
+    rows = [
+        {
+            "comparison": "camvid-cpu",
+            "network": network,
+            "seed": seed,
+            "cell": 0,
+            "test_mean_iou": value,
+            "validation_mean_iou": value + 1,
+            "parameters": parameters,
+            "seconds": 60.0,
+        }
+        for network, (values, parameters) in figures.items()
+        for seed, value in enumerate(values)
+    ]
+    whole = {"kind": "networks", "versions": {"torch": "2"}, "rows": rows}
+    (raw / "texts_and_scenes.json").write_text(json.dumps(whole), "utf-8")
+    text = written(monkeypatch, raw, tmp_path / "docs.md")
+    assert "## CamVid" in text
+    assert "WikiText" not in text
+    line = "| searched | 3 | 31.00 ± 1.00 % | 32.00 ± 1.00 % | 0.020 ± 0.000 M | 60 ± 0 s |"
+    assert line in text.splitlines()
+    assert "residual network better than searched: no" in text
+    assert "random cells better than searched: not shown" in text
+
+
 def test_only_the_part_between_the_marks_is_written_again(raw, tmp_path, monkeypatch):
     page = tmp_path / "docs.md"
     first = written(monkeypatch, raw, page)
@@ -93,7 +126,7 @@ def test_without_reports_no_page_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["results.py", "--raw", str(tmp_path), "--page", str(page)])
     results.main()
     assert not page.exists()
-    assert "No reports of studies" in capsys.readouterr().err
+    assert "No raw figures" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
