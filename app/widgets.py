@@ -90,6 +90,15 @@ def run_from_query(studio: Studio) -> Run | None:
     if asked is None:
         runs = studio.runs()
         return runs[0] if runs else None
+    return run_named(studio, asked)
+
+
+def run_named(studio: Studio, asked: str) -> Run:
+    """The run whose number somebody gave.
+
+    Raises:
+        NotFound: It is no number, or there is no such run.
+    """
     if not asked.isdecimal() or len(asked) > 9:
         raise NotFound(
             asked=f"run {asked!r}",

@@ -5,9 +5,10 @@ from typing import Any
 
 import streamlit as st
 
+from app.clone import Clone, clone
 from app.forms import field_groups, field_rows
 from app.studio import Studio
-from app.widgets import engine_notice, go_to, plain
+from app.widgets import engine_notice, go_to, plain, run_named
 from engine.data.summaries import DataSummary, Summary, TextSummary
 from engine.data.table import sources_of
 from engine.domain.config import SearchConfig, make_config
@@ -48,7 +49,7 @@ def render(studio: Studio) -> None:
     """Draw the page."""
     st.title("New search", anchor=False)
     engine_notice(studio)
-    key, start = _starting_point()
+    key, start = _starting_point(studio)
     title = st.text_input(
         "Name", placeholder="Leave empty for a name with the date", max_chars=120, key="name"
     )
@@ -74,8 +75,37 @@ def render(studio: Studio) -> None:
         _start(studio, values, title, int(priority))
 
 
-def _starting_point() -> tuple[str, SearchConfig]:
+def _starting_point(studio: Studio) -> tuple[str, SearchConfig]:
     """What the form shows at first, and what its widgets' identities begin with."""
+    known = _cloned(studio)
+    return _of_a_preset() if known is None else (f"clone-{known.run.id}", known.config)
+
+
+def _cloned(studio: Studio) -> Clone | None:
+    """The search in the address whose settings are to be taken over, after a word about it."""
+    asked = st.query_params.get("clone")
+    if asked is None:
+        return None
+    try:
+        known = clone(studio, run_named(studio, asked))
+    except StudioError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(
+            f"From run {known.run.id}, **{plain(known.run.name)}**; change what you like.",
+            icon=":material/content_copy:",
+        )
+        if st.button("Start from a preset instead", key="no-clone"):
+            del st.query_params["clone"]
+            st.rerun()
+    for note in known.notes:
+        st.caption(plain(note))
+    return known
+
+
+def _of_a_preset() -> tuple[str, SearchConfig]:
+    """The chosen preset, with the chosen method laid over it."""
     task = st.segmented_control(
         "Search a network for",
         list(TASK_WORDS),

@@ -226,6 +226,8 @@ def _tools(studio: Studio, everything: Sequence[RunSummary], ticked: Sequence[Ru
     _opener("Tags and notes", "words", ids, ":material/sell:")
     if len(ids) == 1 and has_family(everything, ids[0]):
         _opener("Family", "family", ids, ":material/account_tree:")
+    if len(ids) == 1 and ticked[0].purpose == "search":
+        _clone(ids[0])
     archived = all(run.archived for run in ticked)
     if st.button(
         "Unarchive" if archived else "Archive",
@@ -239,6 +241,16 @@ def _tools(studio: Studio, everything: Sequence[RunSummary], ticked: Sequence[Ru
     _opener("Delete", "delete", ids, ":material/delete:")
     if len(ids) == 1 and ticked[0].notes:
         st.caption(f"Notes: {plain(' '.join(ticked[0].notes.split())[:200])}", width="content")
+
+
+def _clone(run_id: int) -> None:
+    if st.button(
+        "Clone",
+        icon=":material/content_copy:",
+        key="clone",
+        help="Open New search with all settings of this run; it starts from nothing.",
+    ):
+        go_to("new", clone=run_id)
 
 
 def _opener(label: str, dialog: str, ids: Sequence[int], icon: str) -> None:

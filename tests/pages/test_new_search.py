@@ -4,6 +4,7 @@ import numpy
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.clone import clone
 from app.forms import field_groups, field_help, field_label
 from app.studio import Studio
 from engine.catalog import gather_catalog
@@ -12,8 +13,11 @@ from engine.domain.config import SearchConfig, make_config
 from engine.domain.method_presets import METHOD_PRESETS, laid_over
 from engine.domain.ports import Device
 from engine.domain.presets import PRESETS, preset, preset_config
+from engine.domain.run import RunState
+from engine.domain.steering import forked
 from pages.new_search import TASK_WORDS, device_choices, summary_words, task_of
-from tests.e2e.seeding import alive
+from tests.e2e.seeding import alive, seed_run
+from tests.e2e.trainings import seed_training
 from tests.pages.conftest import OpenPage, words
 
 
@@ -172,3 +176,66 @@ def test_data_of_another_task_are_one_sentence(studio: Studio, page: OpenPage):
     test.button(key="start").click().run()
     assert "python_topics is language_modelling data" in test.error[0].value.replace("\\", "")
     assert studio.runs() == []
+
+
+def test_a_clone_is_an_ordinary_search_with_all_settings_of_the_old_one(studio, page: OpenPage):
+    old = seed_run(
+        studio.store,
+        studio.artifacts,
+        count=10,
+        name="A *good* one",
+        draws=3,
+        channels=12,
+        flip=True,
+        banned="*:*:max_pool_3x3",
+    )
+    test = page("new", clone=old.id)
+    assert not test.exception
+    assert f"From run {old.id}, **A \\*good\\* one**; change what you like." in words(test)
+    test.number_input(key=f"clone-{old.id}-epochs").set_value(7)
+    test.button(key="start").click().run()
+    assert not test.exception
+    new = studio.runs()[0]
+    assert new.config == old.config.model_copy(update={"epochs": 7})
+    assert (new.parent_id, new.state) == (None, RunState.QUEUED)
+
+
+def test_a_clone_of_a_fork_starts_anew_and_says_so(studio: Studio, page: OpenPage):
+    first = seed_run(studio.store, studio.artifacts, count=10)
+    step = studio.snapshots(first.id)[2].step
+    fork = studio.create(forked(first.search, first, step, {"draws": 2}))
+    assert fork.parent_id == first.id
+    test = page("new", clone=fork.id)
+    assert "starts from nothing" in words(test)
+    test.button(key="start").click().run()
+    new = studio.runs()[0]
+    assert (new.parent_id, new.search.origin, new.search.draws) == (None, "", 2)
+    assert new.search == make_config({**dict(first.search), "draws": 2})
+
+
+def test_what_is_not_to_be_had_any_more_is_left_out_with_a_sentence(studio, page: OpenPage):
+    alive(studio.store)
+    config = preset_config("digits", device="GPU-gone", banned="normal:*:shake_shake, *:*:none")
+    old = studio.store.create(config, name="old").id
+    space = studio.store.create(preset_config("digits", space="cells_of_1998"), name="older").id
+    assert (
+        "Not to be had here any more, and therefore left out: Device = GPU-gone, "
+        "Banned operations = normal:*:shake_shake, *:*:none."
+    ) in words(page("new", clone=old)).replace("\\", "")
+    left = clone(studio, studio.run(old)).config
+    assert left == preset_config("digits")
+    assert clone(studio, studio.run(space)).config == preset_config("digits")
+
+
+def test_what_cannot_be_cloned_is_a_sentence_above_the_usual_form(studio: Studio, page: OpenPage):
+    search = seed_run(studio.store, studio.artifacts, count=10)
+    training = seed_training(studio, search)
+    for asked, said in (("99", "run 99"), ("x", "no number"), (training.id, "training")):
+        test = page("new", clone=asked)
+        assert not test.exception
+        assert said in test.error[0].value.replace("\\", "")
+        assert test.number_input(key="digits-epochs").value == 20
+    test = page("new", clone=search.id)
+    test.button(key="no-clone").click().run()
+    assert test.number_input(key="digits-epochs").value == 20
+    assert "clone" not in test.query_params

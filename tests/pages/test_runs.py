@@ -14,6 +14,7 @@ from pages.run_dialogs import ASKED, family_rows
 from pages.run_rows import columns_of, run_rows
 from pages.runs import ROWS_ON_A_PAGE
 from tests.e2e.seeding import alive, seed_run
+from tests.e2e.trainings import seed_training
 from tests.pages.conftest import OpenPage, words
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -200,3 +201,28 @@ def test_columns_in_which_all_runs_are_alike_are_left_out(studio: Studio):
     studio.store.create(preset_config("topics"), name="text", parent_id=run_id)
     assert {"task", "parent", "tags"} <= keys()
     assert "kind" not in keys()
+
+
+def _ticked(ids: list[int]) -> None:
+    from app.frontend import open_frontend
+    from app.settings import Settings
+    from pages.runs import _tools
+
+    studio = open_frontend(Settings.from_environment()).studio
+    runs = studio.summaries()
+    _tools(studio, runs, [run for run in runs if run.id in ids])
+
+
+def test_a_single_search_can_be_cloned(studio: Studio):
+    first, second = named(studio, "alpha", "beta")
+    search = seed_run(studio.store, studio.artifacts, count=10)
+    training = seed_training(studio, search)
+
+    def offered(*ids: int) -> bool:
+        test = AppTest.from_function(_ticked, args=(list(ids),), default_timeout=60).run()
+        assert not test.exception
+        return "Clone" in [button.label for button in test.button]
+
+    assert offered(first)
+    assert not offered(first, second)
+    assert not offered(training.id)
