@@ -4,10 +4,22 @@ from dataclasses import dataclass
 
 from app.studio import Studio, shape_of
 from engine.domain.blocks import Block, network_blocks
+from engine.domain.catalog import Catalog
 from engine.domain.cost import Cost, CostPart, network_parts, total_of
 from engine.domain.genotype import Genotype
 from engine.domain.language_cost import LanguageShape, language_parts
 from engine.export.layout import edge_titles
+
+PART_WORDS = {
+    "stem": "Stem",
+    "head": "Head",
+    "adapters": "Adapters of the inputs",
+    "block": "Residual blocks",
+    "embedding": "Embedding",
+    "decoder": "Decoder",
+    "first": "First map of the cell",
+}
+SUBSCRIPTS = str.maketrans("0123456789-kt", "₀₁₂₃₄₅₆₇₈₉₋ₖₜ")
 
 
 @dataclass(frozen=True)
@@ -54,3 +66,17 @@ def edge_costs(view: CostView, genotype: Genotype, cell: int) -> list[tuple[str,
         if part.cell == cell and part.source is not None and part.target is not None
     ]
     return [(titles[n], name, cost) for n, name, cost in sorted(found, key=lambda one: one[:2])]
+
+
+def part_words(catalog: Catalog | None, name: str) -> str:
+    """What people call a part of a network: a block, or an operation."""
+    if name in PART_WORDS:
+        return PART_WORDS[name]
+    return catalog.operation(name).short if catalog else name
+
+
+def in_line(edge: str) -> str:
+    """The title of an edge with its subscript as characters, where no markup is drawn."""
+    head, brace, rest = edge.partition("_{")
+    below, _, tail = rest.partition("}")
+    return head + below.translate(SUBSCRIPTS) + tail if brace else edge

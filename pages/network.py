@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.components.network_strip import network_strip, strip_data, uses_words
 from app.components.table import Column, data_table
-from app.costs import CostView, cost_view, edge_costs
+from app.costs import CostView, cost_view, edge_costs, in_line, part_words
 from app.studio import Studio
 from app.widgets import plain
 from engine.domain.blocks import shares
@@ -15,15 +15,6 @@ from engine.domain.errors import DataError, NotFound
 from engine.domain.genotype import Genotype
 from engine.domain.run import Run
 
-PART_WORDS = {
-    "stem": "Stem",
-    "head": "Head",
-    "adapters": "Adapters of the inputs",
-    "block": "Residual blocks",
-    "embedding": "Embedding",
-    "decoder": "Decoder",
-    "first": "First map of the cell",
-}
 COST_COLUMNS = (
     Column("parameters", "Parameters", "number"),
     Column("adds", "Multiply-adds", "number"),
@@ -32,7 +23,6 @@ COST_COLUMNS = (
 BY_OPERATION = (Column("name", "Part"), Column("uses", "Uses", "number"), *COST_COLUMNS)
 BY_EDGE = (Column("edge", "Edge"), Column("name", "Operation"), *COST_COLUMNS)
 FLOAT_BYTES = 4
-SUBSCRIPTS = str.maketrans("0123456789-kt", "₀₁₂₃₄₅₆₇₈₉₋ₖₜ")
 
 
 def network_section(studio: Studio, run: Run, genotype: Genotype) -> None:
@@ -68,7 +58,7 @@ def by_operation(studio: Studio, view: CostView) -> list[dict[str, Any]]:
     return [
         {
             "id": share.name,
-            "name": _label(studio, share.name),
+            "name": part_words(studio.catalog(), share.name),
             "uses": share.uses,
             **_cost_cells(share.cost, view.total),
         }
@@ -82,18 +72,11 @@ def by_edge(studio: Studio, view: CostView, genotype: Genotype, cell: int) -> li
         {
             "id": str(number),
             "edge": in_line(edge),
-            "name": _label(studio, name),
+            "name": part_words(studio.catalog(), name),
             **_cost_cells(cost, view.total),
         }
         for number, (edge, name, cost) in enumerate(edge_costs(view, genotype, cell))
     ]
-
-
-def in_line(edge: str) -> str:
-    """The title of an edge with its subscript as characters, where no markup is drawn."""
-    head, brace, rest = edge.partition("_{")
-    below, _, tail = rest.partition("}")
-    return head + below.translate(SUBSCRIPTS) + tail if brace else edge
 
 
 def memory_words(cost: Cost) -> str:
@@ -104,13 +87,6 @@ def memory_words(cost: Cost) -> str:
         f"The weights take {size / unit:.1f} {words} as 32-bit numbers. Convolutions and linear "
         "layers count; normalisations and activations are left out of the multiply-adds."
     )
-
-
-def _label(studio: Studio, name: str) -> str:
-    if name in PART_WORDS:
-        return PART_WORDS[name]
-    catalog = studio.catalog()
-    return catalog.operation(name).short if catalog else name
 
 
 def _cost_cells(cost: Cost, total: Cost) -> dict[str, Any]:
