@@ -273,7 +273,7 @@ def checkpoint_of(row: Row) -> Checkpoint:
 
 
 def asked_columns(
-    run_id: int, kind: str, arguments: Mapping[str, Any], at: datetime
+    run_id: int | None, kind: str, arguments: Mapping[str, Any], at: datetime
 ) -> dict[str, Any]:
     """All columns of a new job but its number.
 

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine.domain.jobs import Job, JobState
+from engine.domain.jobs import ENDED, FAILED, Job, JobState, question_digest
 from engine.domain.ports import Clock
 from engine.domain.run import Run
 from storage import mapping, refusals
@@ -28,23 +28,43 @@ class MemoryJobs(ABC):
     def run(self, run_id: int) -> Run:
         """See :class:`RunStore`."""
 
-    def ask_job(self, run_id: int, kind: str, arguments: Mapping[str, Any]) -> Job:
+    def ask_job(
+        self,
+        run_id: int | None,
+        kind: str,
+        arguments: Mapping[str, Any],
+        *,
+        afresh: bool = False,
+    ) -> Job:
         """See :class:`RunStore`."""
         columns = mapping.asked_columns(run_id, kind, arguments, self._clock.now())
         with self._lock:
-            self.run(run_id)
-            same = (run_id, columns["digest"])
-            for row in self._jobs.values():
-                if (row["run_id"], row["digest"]) == same:
-                    return self._asked_again(row, columns)
+            same = self._same(run_id, columns["digest"])
+            if same is not None:
+                return self._asked_again(same, columns, ENDED if afresh else FAILED)
             self._last_job_id += 1
             empty = dict.fromkeys(("node", "handle", "started_us", "ended_us", "result", "error"))
             self._jobs[self._last_job_id] = {"id": self._last_job_id, **columns, **empty}
             return self.job(self._last_job_id)
 
-    def _asked_again(self, row: dict[str, Any], columns: Mapping[str, Any]) -> Job:
-        if row["state"] == JobState.FAILED.value:
-            empty = dict.fromkeys(("node", "handle", "started_us", "ended_us", "error"))
+    def asked_job(self, run_id: int | None, kind: str, arguments: Mapping[str, Any]) -> Job | None:
+        """See :class:`RunStore`."""
+        with self._lock:
+            row = self._same(run_id, question_digest(kind, arguments))
+            return None if row is None else mapping.job_of(row)
+
+    def _same(self, run_id: int | None, digest: str) -> dict[str, Any] | None:
+        if run_id is not None:
+            self.run(run_id)
+        same = (run_id, digest)
+        found = (row for row in self._jobs.values() if (row["run_id"], row["digest"]) == same)
+        return next(found, None)
+
+    def _asked_again(
+        self, row: dict[str, Any], columns: Mapping[str, Any], ended: frozenset[JobState]
+    ) -> Job:
+        if row["state"] in ended:
+            empty = dict.fromkeys(("node", "handle", "started_us", "ended_us", "result", "error"))
             row.update({**columns, **empty, "attempt": row["attempt"]})
         return mapping.job_of(row)
 
@@ -107,6 +127,18 @@ class MemoryJobs(ABC):
             crashes = self._job_row(job_id)["crashes"] + int(crashed)
             changes = {"state": JobState.WAITING.value, "crashes": crashes, "handle": None}
             return self._update_mine(job_id, attempt, changes)
+
+    def prune_jobs(self, *, keep: int) -> list[int]:
+        """See :class:`RunStore`."""
+        with self._lock:
+            ended = [
+                (row["ended_us"], key)
+                for key, row in self._jobs.items()
+                if row["run_id"] is None and row["state"] in ENDED
+            ]
+            old = sorted(key for _, key in sorted(ended, reverse=True)[keep:])
+            self._jobs = {key: row for key, row in self._jobs.items() if key not in old}
+            return old
 
     def _forget_jobs(self, run_id: int) -> None:
         self._jobs = {key: row for key, row in self._jobs.items() if row["run_id"] != run_id}

@@ -34,13 +34,13 @@ metadata = MetaData(
 EPOCH_ENCODING = 1
 
 
-def _run_id(*, primary_key: bool = True) -> Column[int]:
+def _run_id(*, primary_key: bool = True, nullable: bool = False) -> Column[int]:
     return Column(
         "run_id",
         Integer,
         ForeignKey("run.id", ondelete="CASCADE"),
         primary_key=primary_key,
-        nullable=False,
+        nullable=nullable,
     )
 
 
@@ -169,7 +169,7 @@ job = Table(
     "job",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    _run_id(primary_key=False),
+    _run_id(primary_key=False, nullable=True),
     Column("kind", Text, nullable=False),
     Column("arguments", Text, nullable=False),
     Column("digest", String(64), nullable=False),
@@ -184,6 +184,13 @@ job = Table(
     Column("result", Text),
     Column("error", Text),
     Index("ix_job_run_id_digest", "run_id", "digest", unique=True),
+    Index(
+        "ix_job_digest",
+        "digest",
+        unique=True,
+        sqlite_where=text("run_id IS NULL"),
+        postgresql_where=text("run_id IS NULL"),
+    ),
     Index(None, "state", "id"),
     sqlite_autoincrement=True,
 )

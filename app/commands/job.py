@@ -32,6 +32,7 @@ def job(
         job_id,
         attempt,
         cache=settings.home / "data",
+        data_roots=settings.data_roots,
     )
     raise typer.Exit(code)
 
@@ -42,7 +43,7 @@ def jobs(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """What was asked about runs beside the searches, latest first, with the answers."""
+    """What was asked beside the searches, about runs or settings, latest first, with the answers."""
     found = open_store(Settings.from_environment()).jobs(run_id)
     if as_json:
         print(json.dumps(plain(found), indent=2, allow_nan=False))
@@ -52,7 +53,7 @@ def jobs(
     rows = [
         (
             one.id,
-            one.run_id,
+            "" if one.run_id is None else one.run_id,
             one.kind,
             one.state.value,
             f"{one.created_at:%Y-%m-%d %H:%M:%S}",

@@ -1,6 +1,7 @@
-"""Jobs: small pieces of work on a run that a person asks for and an engine does.
+"""Jobs: small pieces of work that a person asks for and an engine does.
 
-A page only writes the question. An engine takes it beside its searches, in a
+Most are about a run; some are about settings of which there is no run yet. A
+page only writes the question. An engine takes it beside its searches, in a
 process of its own, and writes the answer or the sentence that says why there
 is none.
 """
@@ -16,7 +17,11 @@ from typing import Any
 from engine.domain.errors import InvalidConfig
 
 KINDS = ("child", "latency", "export")
-"""What can be asked: the figures of a child, its latency, a file that torch has to make."""
+"""What can be asked: the figures of a child, its latency, a file that torch has to make; and of
+settings without a run, what their data are like and how their first steps go."""
+
+WITHOUT_RUN = frozenset({"data", "preflight"})
+"""Kinds that are about the settings in their arguments, under ``config``."""
 
 
 class JobState(StrEnum):
@@ -31,14 +36,18 @@ class JobState(StrEnum):
 OPEN = frozenset({JobState.WAITING, JobState.WORKING})
 """States in which an answer is still to come."""
 
+FAILED = frozenset({JobState.FAILED})
+ENDED = frozenset({JobState.DONE, JobState.FAILED})
+"""States in which nothing more comes by itself."""
+
 
 @dataclass(frozen=True)
 class Job:
-    """One question about a run, and its answer once there is one; times in UTC.
+    """One question about a run or about settings, and its answer once there is one; times in UTC.
 
     Attributes:
         id: Number in its database, never given twice.
-        run_id: The run that it is about.
+        run_id: The run that it is about; None if it is about settings.
         kind: What is asked, a name of the table of jobs.
         arguments: With what, as JSON values.
         attempt: How often a process has taken it; fences stale processes.
@@ -50,7 +59,7 @@ class Job:
     """
 
     id: int
-    run_id: int
+    run_id: int | None
     kind: str
     arguments: Mapping[str, Any]
     state: JobState
@@ -88,5 +97,5 @@ def canonical(values: Mapping[str, Any]) -> str:
 
 
 def question_digest(kind: str, arguments: Mapping[str, Any]) -> str:
-    """What two jobs of one run share when they ask the same: a SHA-256 digest."""
+    """What two jobs of one run, or of none, share when they ask the same: a SHA-256 digest."""
     return sha256(f"{kind}\n{canonical(arguments)}".encode()).hexdigest()

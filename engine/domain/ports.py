@@ -303,15 +303,26 @@ class RunStore(Protocol):
     def space_of(self, run: Run) -> SearchSpace | None:
         """The space of a run: a training's is in its genotype, a search's in the catalogue."""
 
-    def ask_job(self, run_id: int, kind: str, arguments: Mapping[str, Any]) -> Job:
-        """Ask something about a run.
+    def ask_job(
+        self,
+        run_id: int | None,
+        kind: str,
+        arguments: Mapping[str, Any],
+        *,
+        afresh: bool = False,
+    ) -> Job:
+        """Ask something about a run, or without one about what the arguments hold.
 
         The same question is the same job; one that has failed waits again,
-        with its crashes forgotten.
+        with its crashes forgotten, and so does one that is done where
+        ``afresh`` asks for another answer.
 
         Raises:
             InvalidConfig: The arguments have no JSON form.
         """
+
+    def asked_job(self, run_id: int | None, kind: str, arguments: Mapping[str, Any]) -> Job | None:
+        """The job that :meth:`ask_job` would return; None if nobody has asked."""
 
     def job(self, job_id: int) -> Job:
         """One job. Raises :class:`NotFound`, as all methods with ``job_id`` do."""
@@ -347,6 +358,9 @@ class RunStore(Protocol):
 
     def return_job(self, job_id: int, attempt: int, *, crashed: bool = False) -> Job:
         """Let a job wait again; ``crashed`` counts that its process died."""
+
+    def prune_jobs(self, *, keep: int) -> list[int]:
+        """Forget jobs without a run that have ended, but the latest ``keep``; returns which."""
 
 
 class ArtifactStore(Protocol):

@@ -1,12 +1,13 @@
-"""What a job is given: the run, where to read and write, and the device."""
+"""What a job is given: the run or the settings, where to read and write, and the device."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from engine.domain.config import AnyConfig, SearchConfig, make_config
 from engine.domain.errors import InvalidConfig
 from engine.domain.jobs import Job
 from engine.domain.ports import ArtifactStore, RunStore
@@ -20,23 +21,75 @@ class JobContext:
     Attributes:
         store: The database.
         artifacts: Checkpoints, and the files that jobs make.
-        run: The run that is asked about.
+        about: The run that is asked about; None for a job about settings.
         job: The job itself.
         device: Where to compute.
         cache: Folder of downloaded data sets.
+        data_roots: Folders in which data given as a path have to lie; none
+            means anywhere.
     """
 
     store: RunStore
     artifacts: ArtifactStore
-    run: Run
+    about: Run | None
     job: Job
     device: torch.device
     cache: Path | None = None
+    data_roots: Sequence[Path] = ()
+
+    @property
+    def run(self) -> Run:
+        """The run that is asked about.
+
+        Raises:
+            InvalidConfig: The job has none.
+        """
+        if self.about is None:
+            raise InvalidConfig(
+                asked=f"a job of the kind {self.job.kind!r}",
+                found="no run that it is about",
+                allowed="a job about a run",
+                advice="ask from the page of a run",
+            )
+        return self.about
+
+    @property
+    def config(self) -> AnyConfig:
+        """The settings that it is about: the run's, or those among the arguments.
+
+        Raises:
+            InvalidConfig: There are none, or they do not fit.
+        """
+        return self.settings if self.about is None else self.about.config
+
+    @property
+    def settings(self) -> SearchConfig:
+        """The settings of a search among the arguments, under ``config``.
+
+        Raises:
+            InvalidConfig: There are none, or they do not fit.
+        """
+        given = self.job.arguments.get("config")
+        if isinstance(given, Mapping):
+            return make_config(given)
+        raise InvalidConfig(
+            asked=f"a job of the kind {self.job.kind!r}",
+            found="neither a run nor settings",
+            allowed="the settings of a search, under 'config'",
+            advice="ask from the page New search or with `egs check`",
+        )
 
     @property
     def folder(self) -> str:
-        """Where the job's files lie in the artifact store; deleted with the run."""
-        return f"runs/{self.run.uid}/jobs/{self.job.id}"
+        """Where the job's files lie in the artifact store; deleted with the run, or the job."""
+        if self.about is None:
+            return folder_without_run(self.job.id)
+        return f"runs/{self.about.uid}/jobs/{self.job.id}"
+
+
+def folder_without_run(job_id: int) -> str:
+    """Where the files of a job about settings lie in the artifact store."""
+    return f"jobs/{job_id}"
 
 
 Perform = Callable[[JobContext, Mapping[str, Any]], Mapping[str, Any]]

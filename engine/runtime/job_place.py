@@ -212,7 +212,8 @@ class JobPlace:
         except OSError as error:
             self._note_crash(job, f"The process did not start: {error}")
             return
-        log.info("job %d (%s of run %d): on %s", job.id, job.kind, job.run_id, device.label)
+        about = "settings" if job.run_id is None else f"run {job.run_id}"
+        log.info("job %d (%s of %s): on %s", job.id, job.kind, about, device.label)
         self._known.add(handle)
         try:
             self._store.set_job_handle(job.id, job.attempt, handle)

@@ -1,7 +1,7 @@
 """One attempt at one job, in a process of its own."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ from engine.domain.errors import FailureReason, Fenced, InvalidConfig, NotFound,
 from engine.domain.jobs import JobState
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.runtime.failures import explain
-from engine.runtime.job_context import JobContext, Perform
+from engine.runtime.job_context import JobContext, Perform, folder_without_run
 from engine.runtime.job_table import JOBS
 from engine.runtime.worker import set_up_torch
 
 log = logging.getLogger(__name__)
+
+KEPT_WITHOUT_RUN = 50
+"""So many answers about settings are kept, the latest ones; there is no run to go with."""
 
 
 class JobExit(IntEnum):
@@ -34,6 +37,7 @@ def perform(
     attempt: int,
     *,
     cache: Path | None = None,
+    data_roots: Sequence[Path] = (),
     table: Mapping[str, Perform] = JOBS,
 ) -> int:
     """Work out a job's answer and write it, or the sentence that says why there is none.
@@ -47,6 +51,8 @@ def perform(
         job_id: The job.
         attempt: The attempt that this process is; another one fences it.
         cache: Folder for downloaded data sets.
+        data_roots: Folders in which the data of settings without a run have to
+            lie; none means anywhere. Those of a run were checked before.
         table: What can be asked.
 
     Returns:
@@ -54,28 +60,33 @@ def perform(
     """
     try:
         job = store.job(job_id)
-        run = store.run(job.run_id)
+        run = None if job.run_id is None else store.run(job.run_id)
     except NotFound as refusal:
         log.warning("job %d: %s", job_id, refusal)
         return JobExit.FENCED
     if job.attempt != attempt or job.state is not JobState.WORKING:
         log.warning("job %d: attempt %d is not the present one", job_id, attempt)
         return JobExit.FENCED
-    device = device_at_hand()
-    set_up_torch(run.config, device)
-    context = JobContext(store, artifacts, run, job, device, cache)
+    context = JobContext(store, artifacts, run, job, device_at_hand(), cache, data_roots)
     result, error = _answer(context, table)
     try:
         store.finish_job(job_id, attempt, result=result, error=error)
     except NotFound:
         log.warning("job %d: its run was deleted meanwhile", job_id)
-        for key in artifacts.keys(context.folder):
-            artifacts.delete(key)
+        _delete_files(artifacts, context.folder)
         return JobExit.FENCED
     except Fenced as refusal:
         log.warning("job %d: %s", job_id, refusal)
         return JobExit.FENCED
+    if run is None:
+        for old in store.prune_jobs(keep=KEPT_WITHOUT_RUN):
+            _delete_files(artifacts, folder_without_run(old))
     return JobExit.DONE if error is None else JobExit.FAILED
+
+
+def _delete_files(artifacts: ArtifactStore, folder: str) -> None:
+    for key in artifacts.keys(folder):
+        artifacts.delete(key)
 
 
 def device_at_hand() -> torch.device:
@@ -91,6 +102,7 @@ def _answer(
     try:
         if job.kind not in table:
             raise _unknown_kind(job.kind, table)
+        set_up_torch(context.config, context.device)
         return table[job.kind](context, job.arguments), None
     except StudioError as error:
         log.warning("job %d: %s", job.id, error)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 SCRIPTS = Path(__file__).parent
-HEAD = "0004"
+HEAD = "0005"
 """The revision that :mod:`storage.tables` describes."""
 
 _LOCK = 0x65_67_73

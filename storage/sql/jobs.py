@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.sql.elements import ColumnElement
 
-from engine.domain.jobs import Job, JobState
+from engine.domain.jobs import ENDED, FAILED, Job, JobState, question_digest
 from storage import mapping, refusals, tables
 from storage.sql.room import Room, insert_into, require_run
 
@@ -17,25 +17,45 @@ job = tables.job
 class JobRows(Room):
     """The part of :class:`~engine.domain.ports.RunStore` that is about jobs."""
 
-    def ask_job(self, run_id: int, kind: str, arguments: Mapping[str, Any]) -> Job:
+    def ask_job(
+        self,
+        run_id: int | None,
+        kind: str,
+        arguments: Mapping[str, Any],
+        *,
+        afresh: bool = False,
+    ) -> Job:
         """See :class:`RunStore`."""
         columns = mapping.asked_columns(run_id, kind, arguments, self.clock.now())
         fresh = {
             "state": JobState.WAITING.value,
             "created_us": columns["created_us"],
             "crashes": 0,
-            **dict.fromkeys(("node", "handle", "started_us", "ended_us", "error")),
+            **dict.fromkeys(("node", "handle", "started_us", "ended_us", "result", "error")),
         }
-        failed = job.c.state == JobState.FAILED.value
-        same = select(job).where(job.c.run_id == run_id, job.c.digest == columns["digest"])
+        ended = job.c.state.in_([state.value for state in (ENDED if afresh else FAILED)])
+        same = select(job).where(*_same(run_id, columns["digest"]))
         with self.database.write() as connection:
-            require_run(connection, run_id)
+            if run_id is not None:
+                require_run(connection, run_id)
             statement = insert_into(connection, job).values(columns)
             statement = statement.on_conflict_do_update(
-                index_elements=["run_id", "digest"], set_=fresh, where=failed
+                index_elements=["digest"] if run_id is None else ["run_id", "digest"],
+                index_where=job.c.run_id.is_(None) if run_id is None else None,
+                set_=fresh,
+                where=ended,
             )
             row = connection.execute(statement.returning(job)).mappings().first()
             return mapping.job_of(row or connection.execute(same).mappings().one())
+
+    def asked_job(self, run_id: int | None, kind: str, arguments: Mapping[str, Any]) -> Job | None:
+        """See :class:`RunStore`."""
+        same = _same(run_id, question_digest(kind, arguments))
+        with self.database.read() as connection:
+            if run_id is not None:
+                require_run(connection, run_id)
+            row = connection.execute(select(job).where(*same)).mappings().first()
+        return None if row is None else mapping.job_of(row)
 
     def job(self, job_id: int) -> Job:
         """See :class:`RunStore`."""
@@ -103,6 +123,19 @@ class JobRows(Room):
         }
         return self._update_mine(job_id, attempt, changes)
 
+    def prune_jobs(self, *, keep: int) -> list[int]:
+        """See :class:`RunStore`."""
+        ended = job.c.state.in_([state.value for state in ENDED])
+        over = (
+            select(job.c.id)
+            .where(job.c.run_id.is_(None), ended)
+            .order_by(job.c.ended_us.desc(), job.c.id.desc())
+        )
+        with self.database.write() as connection:
+            old = connection.scalars(over).all()[keep:]
+            gone = delete(job).where(job.c.id.in_(old), ended).returning(job.c.id)
+            return sorted(connection.scalars(gone))
+
     def _update_mine(self, job_id: int, attempt: int, changes: Mapping[str, Any]) -> Job:
         """Change a job on which this attempt still works."""
         mine = (job.c.attempt == attempt, job.c.state == JobState.WORKING.value)
@@ -112,6 +145,11 @@ class JobRows(Room):
                 found = _job_row(connection, job_id)
                 raise refusals.job_fenced(job_id, attempt, found["state"], found["attempt"])
             return mapping.job_of(row)
+
+
+def _same(run_id: int | None, digest: str) -> tuple[ColumnElement[bool], ...]:
+    about = job.c.run_id.is_(None) if run_id is None else job.c.run_id == run_id
+    return about, job.c.digest == digest
 
 
 def _job_row(connection: Connection, job_id: int) -> mapping.Row:

@@ -219,6 +219,64 @@ def test_deleted_run_takes_its_jobs_along(store: RunStore) -> None:
     assert store.ask_job(kept.run_id, "child", {"step": 1}).id > kept.id
 
 
+def test_job_without_a_run_is_one_for_each_question(store: RunStore, clock: HeldClock) -> None:
+    run_id = run_in(store)
+    first = store.ask_job(None, "data", {"config": {"data": "digits", "seed": 1}})
+    assert first.run_id is None
+    clock.advance(1)
+    assert store.ask_job(None, "data", {"config": {"seed": 1, "data": "digits"}}) == first
+    others = [
+        store.ask_job(None, "data", {"config": {"data": "digits", "seed": 2}}),
+        store.ask_job(None, "preflight", dict(first.arguments)),
+        store.ask_job(run_id, "data", dict(first.arguments)),
+    ]
+    assert len({job.id for job in (first, *others)}) == 4
+    assert [job.id for job in store.jobs(run_id)] == [others[2].id]
+    assert store.take_job("m1") == store.job(first.id)
+
+
+def test_question_is_found_without_being_asked(store: RunStore) -> None:
+    run_id = run_in(store)
+    for about in (None, run_id):
+        assert store.asked_job(about, "data", MASKS) is None
+        job = store.ask_job(about, "data", MASKS)
+        assert store.asked_job(about, "data", dict(reversed(MASKS.items()))) == job
+        assert store.asked_job(about, "data", {**MASKS, "step": 21}) is None
+        assert store.asked_job(about, "preflight", MASKS) is None
+    with pytest.raises(NotFound, match="run 99"):
+        store.asked_job(99, "data", MASKS)
+
+
+def test_answer_is_forgotten_when_it_is_asked_afresh(store: RunStore, clock: HeldClock) -> None:
+    for about in (None, run_in(store)):
+        job = store.ask_job(about, "data", {})
+        assert store.ask_job(about, "data", {}, afresh=True) == job
+        taken = store.take_job("m1", job.id)
+        assert store.ask_job(about, "data", {}, afresh=True) == taken
+        done = store.finish_job(job.id, 1, result={"a": 1})
+        assert store.ask_job(about, "data", {}) == done
+        clock.advance(5)
+        again = store.ask_job(about, "data", {}, afresh=True)
+        assert (again.id, again.state, again.created_at) == (job.id, JobState.WAITING, clock.now())
+        assert (again.result, again.node, again.started_at, again.ended_at) == (None,) * 4
+        assert again.attempt == 1
+
+
+def test_only_the_latest_answers_without_a_run_are_kept(store: RunStore, clock: HeldClock) -> None:
+    run_id = run_in(store)
+    asked = [store.ask_job(None, "data", {"seed": seed}).id for seed in range(5)]
+    about_run = store.ask_job(run_id, "child", {}).id
+    for number in (asked[2], asked[0], asked[3], about_run):
+        clock.advance(1)
+        store.take_job("m1", number)
+        store.finish_job(number, 1, result={})
+    store.take_job("m1", asked[4])
+    assert store.prune_jobs(keep=3) == []
+    assert store.prune_jobs(keep=1) == sorted([asked[0], asked[2]])
+    assert [job.id for job in store.jobs()] == [about_run, asked[4], asked[3], asked[1]]
+    assert store.prune_jobs(keep=0) == [asked[3]]
+
+
 def test_many_threads_take_each_job_once(store: RunStore) -> None:
     run_id = run_in(store)
     ids = [store.ask_job(run_id, "child", {"step": n}).id for n in range(12)]

@@ -89,6 +89,37 @@ def test_words_of_a_person_come_and_go_without_touching_another_row(address: str
     again.close()
 
 
+def test_jobs_without_a_run_come_and_go_and_no_number_is_given_twice(address: str) -> None:
+    store = filled(address)
+    before = everything(store)
+    run_id = before[0][0].id  # type: ignore[index]
+    kept = store.ask_job(run_id, "child", {"step": 2})
+    store.take_job("m1")
+    kept = store.finish_job(kept.id, 1, result={"error": 7.5})
+    last = store.ask_job(None, "data", {"config": {}})
+    store.close()
+
+    database = connect(address)
+    with database.state.begin() as connection:
+        downgrade(connection, SCRIPTS, "0004")
+        columns = {column["name"]: column for column in inspect(connection).get_columns("job")}
+        assert columns["run_id"]["nullable"] is False
+        assert connection.scalar(text("SELECT count(*) FROM job")) == 1
+    database.close()
+
+    again = SqlStore(address, HeldClock())
+    assert everything(again) == before
+    assert again.jobs() == [kept]
+    assert again.ask_job(run_id, "child", {"step": 2}) == kept
+    fresh = again.ask_job(None, "data", {"config": {}})
+    assert fresh.id > last.id
+    assert again.ask_job(None, "data", {"config": {}}) == fresh
+    again.transition(run_id, RunState.STOPPED, why="test")
+    again.delete(run_id)
+    assert again.jobs() == [fresh]
+    again.close()
+
+
 def test_head_of_the_code_is_the_revision_of_a_new_database(address: str) -> None:
     store = SqlStore(address, HeldClock())
     with store.database.read() as connection:

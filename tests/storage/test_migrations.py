@@ -31,8 +31,8 @@ LATER = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -58,7 +58,7 @@ def later_scripts(folder: Path, more: str = "") -> Path:
     """The folder of revisions as a later version has it."""
     scripts = folder / "migrations"
     shutil.copytree(migrations.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0005_later.py").write_text(LATER.format(more=more))
+    (scripts / "versions" / "0006_later.py").write_text(LATER.format(more=more))
     return scripts
 
 
@@ -92,13 +92,13 @@ def test_downgrade_leaves_no_table(path: Path) -> None:
 
 def test_upgrade_keeps_every_row_and_a_copy_of_the_database(path: Path, tmp_path: Path) -> None:
     database = connect(f"sqlite:///{path}")
-    migrations.migrate(database, scripts=later_scripts(tmp_path), head="0005")
+    migrations.migrate(database, scripts=later_scripts(tmp_path), head="0006")
     database.close()
     assert rows(path, "SELECT name, colour FROM run") == [("kept", None)]
     assert rows(path, "SELECT text FROM event") == [("created",)]
-    assert rows(path, "SELECT version_num FROM alembic_version") == [("0005",)]
-    copy = path.with_name("studio.db.before-0005-from-0004")
-    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0004",)]
+    assert rows(path, "SELECT version_num FROM alembic_version") == [("0006",)]
+    copy = path.with_name("studio.db.before-0006-from-0005")
+    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0005",)]
     assert rows(copy, "SELECT name FROM run") == [("kept",)]
 
 
@@ -106,7 +106,7 @@ def test_failed_upgrade_changes_nothing(path: Path, tmp_path: Path) -> None:
     scripts = later_scripts(tmp_path, more='op.execute("INSERT INTO nowhere VALUES (1)")')
     database = connect(f"sqlite:///{path}")
     with pytest.raises(OperationalError, match="nowhere"):
-        migrations.migrate(database, scripts=scripts, head="0005")
+        migrations.migrate(database, scripts=scripts, head="0006")
     database.close()
     store = SqlStore(f"sqlite:///{path}", FixedClock())
     assert [run.name for run in store.runs()] == ["kept"]
@@ -117,7 +117,7 @@ def test_upgrade_that_breaks_a_link_is_undone(path: Path, tmp_path: Path) -> Non
     scripts = later_scripts(tmp_path, more='op.execute("DELETE FROM run")')
     database = connect(f"sqlite:///{path}")
     with pytest.raises(UnsafeDatabase, match="without its parent"):
-        migrations.migrate(database, scripts=scripts, head="0005")
+        migrations.migrate(database, scripts=scripts, head="0006")
     database.close()
     assert rows(path, "SELECT name FROM run") == [("kept",)]
 
@@ -132,7 +132,7 @@ def test_database_of_a_later_version_is_refused_and_left_alone(path: Path) -> No
         SqlStore(f"sqlite:///{path}", FixedClock())
     assert str(refusal.value) == (
         f"Asked for the database 'sqlite:///{path}'; found revision '0099', written by a later "
-        "version of the studio; allowed is revisions up to '0004'; update with "
+        "version of the studio; allowed is revisions up to '0005'; update with "
         "`pip install --upgrade egs-studio`; the database was left as it is."
     )
     assert path.read_bytes() == before
