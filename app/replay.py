@@ -7,20 +7,25 @@ says so.
 """
 
 import json
-import tomllib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from html import escape
-from pathlib import Path
 from re import sub
 from typing import Any
 
 from app.components.cell_player import player_data
 from app.components.curves import charts_of, curve_data
 from app.components.derived_cell import derived_data
-from app.components.loading import STATIC
-from app.studio import Studio, versions
+from app.html_file import (
+    Html,
+    document,
+    escaped,
+    figure_list,
+    origin_words,
+    source,
+    summary_words,
+    table,
+)
+from app.studio import Studio
 from app.wire import frame_message, series_message, temperature_series
 from engine.domain.catalog import Catalog
 from engine.domain.errors import WrongState
@@ -41,11 +46,11 @@ MODULES = (
 )
 """Each after those that it imports."""
 STYLES = ("cell_player.css", "curves.css", "vendor/uPlot.min.css")
-POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline' data:; "
-    "img-src data:"
-)
-THEME = Path(__file__).parent / ".streamlit" / "config.toml"
+POLICY = {
+    "script-src": "'unsafe-inline' data:",
+    "style-src": "'unsafe-inline' data:",
+    "img-src": "data:",
+}
 
 _IMPORT = r"import\(new URL\(`([^`$]+)\$\{VERSION\}`, import\.meta\.url\)\.href\)"
 
@@ -93,7 +98,7 @@ def replay(studio: Studio, run_id: int) -> bytes:
     catalog = studio.published_catalog(f"a replay of run {run_id}")
     genotype = studio.derive(run_id)
     parts = _parts(studio, run, catalog, genotype)
-    return _page(run, parts, _body(studio, run, genotype)).encode()
+    return _page(run, parts, _body(studio, run, genotype))
 
 
 def _parts(
@@ -122,11 +127,12 @@ def stride_of(run: Run) -> int:
 
 def _body(studio: Studio, run: Run, genotype: Genotype) -> str:
     thinned = stride_of(run)
+    settings = table((), run.config.model_dump().items())
     kept = "" if thinned == 1 else f" Every {thinned}th snapshot is in this file."
     return "\n".join(
         (
-            f"<h1>{escape(run.name)}</h1>",
-            f"<p>{escape(_summary(run))}{kept}</p>",
+            f"<h1>{escaped(run.name)}</h1>",
+            f"<p>{escaped(summary_words(run))}{kept}</p>",
             _figures(studio, run),
             "<h2>The search</h2>",
             '<div class="card"><div id="cell_player.js"></div></div>',
@@ -135,24 +141,14 @@ def _body(studio: Studio, run: Run, genotype: Genotype) -> str:
             '<div id="curves.js"></div>',
             "<h2>The architecture it derives</h2>",
             '<div class="card"><div id="derived_cell.js"></div></div>',
-            f"<pre>{escape(to_darts(genotype))}</pre>",
-            f"<details><summary>Settings</summary>{_settings(run)}</details>",
-            f"<footer>{escape(_origin(run))}</footer>",
+            f"<pre>{escaped(to_darts(genotype))}</pre>",
+            f"<details><summary>Settings</summary>{settings}</details>",
+            f"<footer>{escaped(origin_words(run))}</footer>",
         )
     )
 
 
-def _summary(run: Run) -> str:
-    progress = run.progress
-    words = f"{run.state.value.capitalize()}, {progress.epoch} of {run.config.epochs} epochs"
-    return f"{words}, {progress.step:,} steps on {run.config.data}, begun {_day(run.created_at)}."
-
-
-def _day(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _figures(studio: Studio, run: Run) -> str:
+def _figures(studio: Studio, run: Run) -> Html:
     main = main_figure(run.config.task)
     epochs = studio.snapshots(run.id, epochs_only=True)
     measured: Mapping[str, float] = epochs[-1].metrics if epochs else {}
@@ -162,62 +158,33 @@ def _figures(studio: Studio, run: Run) -> str:
         "Gap": main.gap_text(measured.get("gap")),
         "Training time": f"{run.progress.seconds / 60:.1f} min",
     }
-    items = (
-        f"<li><span>{escape(label)}</span><b>{escape(value)}</b></li>"
-        for label, value in figures.items()
-    )
-    return f'<ul class="figures">{"".join(items)}</ul>'
+    return figure_list(figures)
 
 
-def _settings(run: Run) -> str:
-    rows = (
-        f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"
-        for name, value in run.config.model_dump().items()
-    )
-    return f"<table>{''.join(rows)}</table>"
-
-
-def _origin(run: Run) -> str:
-    made = ", ".join(f"{name} {version}" for name, version in versions().items())
-    return f"Run {run.uid}. Recorded and written by {made}. This file fetches nothing."
-
-
-def _page(run: Run, parts: Sequence[tuple[str, dict[str, Any]]], body: str) -> str:
-    data = {"parts": parts, "styles": {name: _encoded(_source(name)) for name in STYLES}}
+def _page(run: Run, parts: Sequence[tuple[str, dict[str, Any]]], body: str) -> bytes:
+    data = {"parts": parts, "styles": {name: _encoded(source(name)) for name in STYLES}}
     modules = "\n".join(
-        f'<script type="text/plain" data-module="{name}">{_encoded(portable(_source(name)))}'
+        f'<script type="text/plain" data-module="{name}">{_encoded(portable(source(name)))}'
         "</script>"
         for name in MODULES
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{escape(run.name)}</title>
-<style>{_colours()}{_source("replay.css")}</style>
-</head>
-<body>
-<main>
+    return document(
+        run.name,
+        policy=POLICY,
+        style=source("replay.css"),
+        body=f"""<main>
 {body}
 </main>
 {modules}
 <script type="application/json" id="data">{_inert(data)}</script>
 <script>
-{_START}</script>
-</body>
-</html>
-"""
+{_START}</script>""",
+    )
 
 
-def portable(source: str) -> str:
+def portable(module: str) -> str:
     """A module of ``app/static`` that finds the others by name instead of by address."""
-    return sub(_IMPORT, r'import(globalThis.egsModules["\1"])', source)
-
-
-def _source(name: str) -> str:
-    return (STATIC / name).read_text(encoding="utf-8")
+    return sub(_IMPORT, r'import(globalThis.egsModules["\1"])', module)
 
 
 def _encoded(text: str) -> str:
@@ -228,22 +195,3 @@ def _inert(data: Any) -> str:
     """JSON in which no character can end the element that holds it."""
     text = json.dumps(data, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def _colours() -> str:
-    """The studio's own theme as the variables that its components read."""
-    theme = tomllib.loads(THEME.read_text(encoding="utf-8"))["theme"]
-    dark = f"@media (prefers-color-scheme: dark) {{ {_variables(theme['dark'])} }}"
-    return f"{_variables(theme['light'])}\n{dark}\n"
-
-
-def _variables(colours: Mapping[str, Any]) -> str:
-    names = {
-        "primaryColor": "primary-color",
-        "backgroundColor": "background-color",
-        "secondaryBackgroundColor": "secondary-background-color",
-        "textColor": "text-color",
-        "borderColor": "border-color",
-    }
-    values = (f"--st-{css}: {colours[name]};" for name, css in names.items())
-    return f":root {{ {' '.join(values)} }}"
