@@ -10,23 +10,29 @@ from engine.export.exporter import PICTURE, Exporter
 from engine.export.layout import PlacedNode
 
 INK, PALE, PAPER = "#1f2430", "#8a8f98", "#ffffff"
-MARGIN, GAP, TITLE_HEIGHT = 24.0, 40.0, 40.0
+MARGIN, GAP, STACK_GAP, TITLE_HEIGHT = 24.0, 40.0, 28.0, 40.0
 LEGEND_STEP, LETTER = 24.0, 7.2
 """Height of a line of the legend, and about the width of a letter of size 13."""
 
 FONT = "Helvetica, Arial, sans-serif"
 
 
-def draw_svg(genotype: Genotype, catalog: Catalog) -> bytes:
-    """The cells side by side with a legend, as one SVG that needs nothing else, UTF-8."""
+def draw_svg(genotype: Genotype, catalog: Catalog, *, stacked: bool = False) -> bytes:
+    """The cells with a legend, as one SVG that needs nothing else, UTF-8.
+
+    Args:
+        genotype: The cells.
+        catalog: The labels of their operations.
+        stacked: One below the other, as on a page of paper, instead of side by side.
+    """
     drawing = gather_drawing(genotype, catalog)
-    width = sum(cell.layout.width for cell in drawing.cells) + GAP * (len(drawing.cells) - 1)
+    wide, high = drawing.cells[0].layout.width, _height(drawing.cells[0])
+    right, down = (0.0, high + STACK_GAP) if stacked else (wide + GAP, 0.0)
     page = Element("g", transform=f"translate({MARGIN} {MARGIN})")
-    left = 0.0
-    for cell in drawing.cells:
-        page.append(_cell(cell, drawing, left))
-        left += cell.layout.width + GAP
-    below = TITLE_HEIGHT + drawing.cells[0].bottom - drawing.cells[0].top + 16
+    for number, cell in enumerate(drawing.cells):
+        page.append(_cell(cell, drawing, right * number, down * number))
+    width = wide + right * (len(drawing.cells) - 1)
+    below = high + down * (len(drawing.cells) - 1) + 16
     below = _legend(page, drawing, below, width)
     if drawing.caption:
         letters(page, drawing.caption, 0, below + 4, size=12, fill=PALE)
@@ -52,8 +58,13 @@ def _framed(page: Element, drawing: Drawing, width: float, height: float) -> byt
     return tostring(svg, encoding="UTF-8", xml_declaration=True) + b"\n"
 
 
-def _cell(cell: DrawnCell, drawing: Drawing, left: float) -> Element:
-    group = Element("g", transform=f"translate({left:.1f} 0)")
+def _height(cell: DrawnCell) -> float:
+    """Of a cell with its title; all cells of a drawing have the same extent."""
+    return TITLE_HEIGHT + cell.bottom - cell.top
+
+
+def _cell(cell: DrawnCell, drawing: Drawing, left: float, top: float) -> Element:
+    group = Element("g", transform=f"translate({left:.1f} {top:g})")
     letters(group, cell.title, 0, 16, size=17, weight="bold")
     inner = SubElement(group, "g", transform=f"translate(0 {TITLE_HEIGHT - cell.top:.1f})")
     for path in cell.layout.outputs:
