@@ -15,6 +15,7 @@ from typing import Any
 from app.components.cell_player import player_data
 from app.components.curves import charts_of, curve_data
 from app.components.derived_cell import derived_data
+from app.components.history import history_data
 from app.html_file import (
     Html,
     document,
@@ -39,13 +40,16 @@ MODULES = (
     "feed.js",
     "frames.js",
     "shapes.js",
+    "moments.js",
     "vendor/uPlot.esm.js",
+    "chart.js",
     "cell_player.js",
+    "history.js",
     "curves.js",
     "derived_cell.js",
 )
 """Each after those that it imports."""
-STYLES = ("cell_player.css", "curves.css", "vendor/uPlot.min.css")
+STYLES = ("cell_player.css", "curves.css", "history.css", "vendor/uPlot.min.css")
 POLICY = {
     "script-src": "'unsafe-inline' data:",
     "style-src": "'unsafe-inline' data:",
@@ -114,6 +118,7 @@ def _parts(
     charts = charts_of(run.config.task)
     return [
         ("cell_player.js", player),
+        ("history.js", history_data(run, space, catalog)),
         ("curves.js", curve_data(run, address=None, series=series, charts=charts)),
         ("derived_cell.js", derived_data(genotype, catalog, cells=run.config.cells)),
     ]
@@ -136,6 +141,8 @@ def _body(studio: Studio, run: Run, genotype: Genotype) -> str:
             _figures(studio, run),
             "<h2>The search</h2>",
             '<div class="card"><div id="cell_player.js"></div></div>',
+            "<h2>Over time</h2>",
+            '<div class="card"><div id="history.js"></div></div>',
             "<h2>Curves</h2>",
             "<p>Drag across a chart to zoom; a double click shows everything again.</p>",
             '<div id="curves.js"></div>',

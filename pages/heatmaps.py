@@ -5,7 +5,6 @@ import streamlit as st
 from app.components.heatmap import heatmap_data, heatmaps
 from app.figures.heatmap import edge_changes, edge_heatmaps
 from app.studio import Studio
-from app.widgets import step_from_query
 from engine.domain.run import Run
 from engine.domain.snapshot import Snapshot
 from pages.moments import moment_to_show
@@ -14,7 +13,7 @@ NOTHING = "nothing"
 
 
 def heatmap_panel(studio: Studio, run_id: int) -> None:
-    """Draw the maps of the chosen moment, or of the latest epoch's end."""
+    """Draw the maps of the chosen moment, or of the latest."""
     run, catalog = studio.run(run_id), studio.catalog()
     now = moment_to_show(studio, run)
     if now is None or catalog is None:
@@ -25,12 +24,13 @@ def heatmap_panel(studio: Studio, run_id: int) -> None:
         st.subheader("Edge probabilities", anchor=False, width="stretch")
         then = _compared_with(studio, run, now)
     space, scope = studio.space(run), run.search.scope
-    st.caption(_words(now, then))
+    st.caption(_words(then))
     if then is None:
         maps = edge_heatmaps(space, catalog, now, scope)
     else:
         maps = edge_changes(space, catalog, now, then, scope)
-    heatmaps(heatmap_data(maps, dark=st.context.theme.type == "dark"), key=f"heatmap-{run.uid}")
+    data = heatmap_data(maps, run=run.uid, dark=st.context.theme.type == "dark")
+    heatmaps(data, key=f"heatmap-{run.uid}")
 
 
 def _compared_with(studio: Studio, run: Run, now: Snapshot) -> Snapshot | None:
@@ -55,12 +55,14 @@ def _since(moment: Snapshot) -> str:
     return f"Change since epoch {moment.epoch}"
 
 
-def _words(now: Snapshot, then: Snapshot | None) -> str:
-    chosen = step_from_query() is not None
-    place = "At the moment chosen on the timeline" if chosen else "At the end of the latest epoch"
+def _words(then: Snapshot | None) -> str:
+    place = "At the moment of the timeline"
     if then is None:
-        return f"{place}: step {now.step:,}. A dot marks what the code drawn at that step keeps."
+        return (
+            f"{place}. A dot marks what the code drawn at that step keeps; a click on a row shows "
+            "its edge over time."
+        )
     return (
-        f"{place}, step {now.step:,}, minus step {then.step:,}. Blue with + gained probability, "
-        "orange with − lost it."
+        f"{place}, minus step {then.step:,}. Blue with + gained probability, orange with − lost "
+        "it; a click on a row shows its edge over time."
     )

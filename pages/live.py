@@ -14,6 +14,7 @@ from app.components.curves import (
     curves,
     training_charts,
 )
+from app.components.derived_cell import derived_cells, derived_data
 from app.components.gap_meter import gap_meter, meter_data
 from app.components.table import Column, data_table
 from app.studio import Studio
@@ -39,7 +40,8 @@ from engine.domain.snapshot import Snapshot
 from pages.draws import draws_panel
 from pages.health import health_panel
 from pages.heatmaps import heatmap_panel
-from pages.moments import latest_epoch
+from pages.history import history_panel
+from pages.moments import latest_epoch, moment_to_show
 from pages.run_rows import data_name
 from pages.share import share_section
 from pages.steer import open_asked, origin_line, steer_buttons, wishes_line
@@ -53,9 +55,10 @@ from pages.training import (
 )
 
 FIGURES_SECONDS = 1.0
-HEATMAP_SECONDS = 4.0
+HEATMAP_SECONDS = 8.0
 HEALTH_SECONDS = 4.0
 DRAWS_SECONDS = 8.0
+DERIVED_SECONDS = 8.0
 LOG_SECONDS = 4.0
 FRAMES_WITHOUT_API = 400
 LOG_LINES = 200
@@ -89,7 +92,10 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
     if not is_training(run):
         refreshing(lambda: _gap(studio, run.id), every=HEALTH_SECONDS if lively else None)
     st.subheader("Curves", anchor=False)
-    st.caption("Drag across a chart to zoom; a double click shows everything again.")
+    st.caption(
+        "Drag across a chart to zoom; a double click shows everything again."
+        + ("" if is_training(run) else " One click goes to that moment.")
+    )
     refreshing(
         lambda: _curves(studio, run.id, feed, tables),
         every=None if feed.mounted or not lively else 2 * FIGURES_SECONDS,
@@ -122,9 +128,32 @@ def _moments(studio: Studio, run: Run, feed: Feed) -> None:
         )
     with st.container(border=True):
         refreshing(lambda: heatmap_panel(studio, run.id), every=HEATMAP_SECONDS if lively else None)
+    with st.container(border=True):
+        history_panel(studio, run)
+    with st.container(border=True):
+        refreshing(
+            lambda: _derived(studio, studio.run(run.id)),
+            every=DERIVED_SECONDS if lively else None,
+        )
     if run.search.method == "egs":
         with st.container(border=True):
             refreshing(lambda: draws_panel(studio, run.id), every=DRAWS_SECONDS if lively else None)
+
+
+def _derived(studio: Studio, run: Run) -> None:
+    """What the search would derive at the moment of the timeline."""
+    now, catalog = moment_to_show(studio, run), studio.catalog()
+    st.subheader("What it derives", anchor=False)
+    if now is None or catalog is None:
+        st.caption("It appears with the first snapshot.")
+        return
+    st.caption(
+        f"At step {now.step:,}, by the rule of the search; the graph keeps only what the derived "
+        "cell runs. The Architecture page has other rules, its cost and all exports."
+    )
+    genotype = studio.derive(run.id, now.step)
+    data = derived_data(genotype, catalog, cells=run.config.cells)
+    derived_cells(data, key=f"derived-{run.uid}")
 
 
 def _trained(studio: Studio, run: Run) -> None:

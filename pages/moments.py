@@ -16,12 +16,5 @@ def latest_epoch(studio: Studio, run: Run) -> Snapshot | None:
 
 
 def moment_to_show(studio: Studio, run: Run) -> Snapshot | None:
-    """The snapshot chosen in the address, else that of the latest epoch's end, else the first."""
-    step = step_from_query()
-    if step is not None:
-        return studio.snapshot(run.id, step)
-    epoch = latest_epoch(studio, run)
-    if epoch is not None:
-        return epoch
-    first = studio.snapshots(run.id, limit=1)
-    return first[0] if first else None
+    """The snapshot chosen in the address, else the latest; None before the first."""
+    return studio.snapshot(run.id, step_from_query())

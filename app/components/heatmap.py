@@ -13,17 +13,28 @@ from engine.export.layout import edge_titles
 _heatmaps = StaticComponent("egs_heatmap", "heatmap.js")
 
 
-def heatmap_data(maps: Sequence[EdgeHeatmap], *, dark: bool = False) -> dict[str, Any]:
-    """What is drawn, as plain values; a dot marks what the code drawn at that step has on."""
+def heatmap_data(
+    maps: Sequence[EdgeHeatmap], *, run: str | None = None, dark: bool = False
+) -> dict[str, Any]:
+    """What is drawn, as plain values; a dot marks what the code drawn at that step has on.
+
+    Args:
+        maps: One a cell kind.
+        run: Identity of the run whose timeline the maps follow.
+        dark: Whether the page is dark.
+    """
     signed = maps[0].since is not None
     plain = SEQUENTIAL_DARK if dark else SEQUENTIAL
     return {
+        "run": run,
         "step": maps[0].step,
+        "since": maps[0].since,
         "colours": list((DIVERGING_DARK if dark else DIVERGING) if signed else plain),
         "signed": signed,
         "maps": [
             {
                 "kind": values.kind,
+                "name": values.name,
                 "title": values.title,
                 "normalisation": values.normalisation,
                 "edges": list(values.edges),

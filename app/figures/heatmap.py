@@ -35,12 +35,16 @@ class EdgeHeatmap:
     since: int | None = None
 
     @property
+    def name(self) -> str:
+        """Which cell."""
+        return "Cell" if self.kind == "cell" else f"{self.kind.capitalize()} cell"
+
+    @property
     def title(self) -> str:
         """Which cell, and when."""
-        name = "Cell" if self.kind == "cell" else f"{self.kind.capitalize()} cell"
         if self.since is not None:
-            return f"{name}, from step {self.since:,} to {self.step:,}"
-        return f"{name}, step {self.step:,}"
+            return f"{self.name}, from step {self.since:,} to {self.step:,}"
+        return f"{self.name}, step {self.step:,}"
 
     @property
     def normalisation(self) -> str:

@@ -9,6 +9,7 @@ __all__ = [
     "DIVERGING",
     "DIVERGING_DARK",
     "GREY",
+    "NODE_COLOURS",
     "OKABE_ITO",
     "OPERATION_COLOURS",
     "SEQUENTIAL",
@@ -66,3 +67,15 @@ CURVE_COLOURS: Mapping[str, str] = {
     "train": GREY,
     "other": "#4f46e5",
 }
+
+NODE_COLOURS: tuple[str, ...] = (
+    OKABE_ITO["blue"],
+    OKABE_ITO["vermilion"],
+    "#00896b",
+    "#8c6bd1",
+    "#b8860b",
+    "#c2588c",
+    "#3a8fb7",
+    "#6b7280",
+)
+"""Of the nodes of a cell in a chart of lines, in their order; text beside them names them."""

@@ -6,6 +6,7 @@
 const VERSION = new URL(import.meta.url).search
 const { Poller, after, element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 const { Frames, decode } = await import(new URL(`frames.js${VERSION}`, import.meta.url).href)
+const { hush, listen, tell } = await import(new URL(`moments.js${VERSION}`, import.meta.url).href)
 const { shape, nodeShape } = await import(new URL(`shapes.js${VERSION}`, import.meta.url).href)
 
 const BAR_WIDTH = 68
@@ -54,6 +55,7 @@ class Player {
     this.observer.observe(root)
     this.onTheme = () => this.drawStrips()
     calm.addEventListener("change", this.onTheme)
+    this.stopListening = listen(data.run, "go", ({ step }) => this.go(step))
     if (data.address) this.poll()
   }
 
@@ -63,6 +65,8 @@ class Player {
     this.observer.disconnect()
     cancelAnimationFrame(this.animation)
     calm.removeEventListener("change", this.onTheme)
+    this.stopListening()
+    hush(this.run, "moment")
   }
 
   /* ---- data ---- */
@@ -105,6 +109,8 @@ class Player {
       this.show(this.frames.indexOf(this.wanted), false)
     } else if (this.live) {
       this.show(this.frames.count - 1, true)
+    } else {
+      this.say()
     }
     this.range.max = String(Math.max(0, this.frames.count - 1))
     this.drawStrips()
@@ -182,7 +188,21 @@ class Player {
     this.range.value = String(this.position)
     this.movePlayhead()
     this.describe()
+    this.say()
     if (this.open) this.explain(this.open)
+  }
+
+  /** Tells the other parts of the page which moment is shown. */
+  say() {
+    const { frames, position, live } = this
+    if (position >= 0) tell(this.run, "moment", { frames, position, live, step: frames.steps[position] })
+  }
+
+  /** Another part of the page asks for a moment. */
+  go(step) {
+    if (!this.frames.count) return
+    this.scrub(this.frames.indexOf(step))
+    this.report()
   }
 
   scrub(index) {
@@ -493,7 +513,11 @@ class CellCard {
     node.addEventListener("pointerleave", () => { if (this.pinned !== edge) this.player.hideDetail() })
     node.addEventListener("focus", () => this.player.explain(edge))
     node.addEventListener("blur", () => { this.pinned = null; this.player.hideDetail() })
-    node.addEventListener("click", () => { this.pinned = edge; this.player.explain(edge) })
+    node.addEventListener("click", () => {
+      this.pinned = edge
+      this.player.explain(edge)
+      tell(this.player.run, "edge", { kind: edge.kind, edge: edge.index })
+    })
     node.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return
       event.preventDefault()

@@ -1,11 +1,13 @@
-// Curves on uPlot: they poll what is new, share one cursor and keep the person's zoom.
+// Curves on uPlot: they poll what is new, share one cursor, keep the person's zoom, and mark the
+// moment that the timeline shows.
 
 const VERSION = new URL(import.meta.url).search
 const { Poller, after, element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
-const { default: uPlot } = await import(new URL(`vendor/uPlot.esm.js${VERSION}`, import.meta.url).href)
+const { Chart, join, keyOf, lastKnown, short, sync } = await import(new URL(`chart.js${VERSION}`, import.meta.url).href)
+const { ask, listen } = await import(new URL(`moments.js${VERSION}`, import.meta.url).href)
 
-const HEIGHT = 210
 const CURVES_MS = 1000 // drawing them again is dear, and a curve changes little in a second
+const FEW_POINTS = 60
 const mounted = new WeakMap()
 
 export default function mount(component, root) {
@@ -30,15 +32,17 @@ class Curves {
     this.data = data
     this.series = new Map()
     this.last = -1
-    this.sync = uPlot.sync(`egs-${data.run}`)
+    this.step = null
+    this.sync = sync(`egs-${data.run}`)
     root.classList.add("curves")
     this.cards = data.charts.map((chart) => new Card(this, chart))
     root.append(...this.cards.map((card) => card.root))
-    this.observer = new ResizeObserver(() => this.cards.forEach((card) => card.resized()))
+    this.observer = new ResizeObserver(() => this.cards.forEach((card) => card.chart.resized()))
     Promise.all([styled(root, "vendor/uPlot.min.css", VERSION), styled(root, "curves.css", VERSION)]).then(() => {
       root.classList.add("ready")
       this.observer.observe(root)
     })
+    this.stop = listen(data.run, "moment", (moment) => this.moment(moment))
     if (data.address) this.poll()
   }
 
@@ -59,7 +63,7 @@ class Curves {
       this.series.clear()
       this.take(data.series)
     }
-    for (const card of this.cards) card.themed()
+    for (const card of this.cards) card.chart.themed()
   }
 
   take(message) {
@@ -86,121 +90,86 @@ class Curves {
     return message
   }
 
+  /** The timeline shows another moment: once a frame is enough. */
+  moment({ step, live }) {
+    const chosen = live ? null : step
+    if (chosen === this.step) return
+    this.step = chosen
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null
+      this.root.dataset.moment = this.step ?? ""
+      for (const card of this.cards) card.marked()
+    })
+  }
+
   close() {
+    this.stop()
+    cancelAnimationFrame(this.frame)
     this.poller?.stop()
     this.observer.disconnect()
-    for (const card of this.cards) card.plot?.destroy()
+    for (const card of this.cards) card.chart.close()
   }
 }
 
 class Card {
-  constructor(owner, chart) {
+  constructor(owner, spec) {
     this.owner = owner
-    this.chart = chart
-    this.zoomed = false
+    this.spec = spec
     this.reset = element("button", { type: "button", class: "reset", text: "Reset zoom" })
     this.reset.hidden = true
-    this.reset.onclick = () => this.unzoom()
-    const title = element("h4", { text: chart.unit ? `${chart.title} (${chart.unit})` : chart.title })
-    this.legend = element("ul", { class: "legend" })
-    this.values = chart.lines.map((line) => {
-      const value = element("b", { text: "–" })
-      const key = element("i", { class: line.dashed ? "key dashed" : "key" })
-      key.style.setProperty("--colour", line.colour)
-      this.legend.append(element("li", {}, [key, line.label, " ", value]))
-      return value
-    })
-    this.place = element("div", { class: "plot", role: "img", "aria-label": `${chart.title} over steps` })
+    this.reset.onclick = () => this.chart.unzoom()
+    const title = element("h4", { text: spec.unit ? `${spec.title} (${spec.unit})` : spec.title })
+    this.values = []
+    const legend = element("ul", { class: "legend" }, spec.lines.map((line) => {
+      const [item, value] = keyOf(line)
+      this.values.push(value)
+      return item
+    }))
+    const place = element("div", { class: "plot", role: "img", "aria-label": `${spec.title} over steps` })
     this.root = element("section", { class: "card" }, [
-      element("header", {}, [title, this.reset]), this.legend, this.place, element("p", { text: chart.note }),
+      element("header", {}, [title, this.reset]), legend, place, element("p", { text: spec.note }),
     ])
+    this.chart = new Chart(place, spec.lines, {
+      key: owner.sync.key,
+      onCursor: (index) => this.readout(index),
+      onZoom: (on) => this.zoom(on),
+      onPick: (step) => ask(owner.run, "go", { step }),
+      points: (number) => this.sparse(number),
+    })
   }
 
   draw(series) {
-    const tables = this.chart.lines.map((line) => {
+    const tables = this.spec.lines.map((line) => {
       const known = series.get(line.metric) ?? { steps: [], values: [] }
       return [known.steps, known.values]
     })
-    this.data = uPlot.join(tables)
-    if (!this.data[0].length) return
-    if (!this.plot) this.make()
-    else {
-      const range = this.zoomed ? { min: this.plot.scales.x.min, max: this.plot.scales.x.max } : null
-      this.plot.setData(this.data, !range)
-      if (range) this.plot.setScale("x", range)
-    }
+    this.chart.draw(join(tables))
+    this.marked()
+  }
+
+  marked() {
+    if (this.chart.empty) return
+    this.chart.mark(this.owner.step)
     this.readout(null)
   }
 
-  make() {
-    const width = this.place.clientWidth
-    if (!width) return
-    const style = getComputedStyle(this.owner.root)
-    const ink = style.color
-    const grid = style.getPropertyValue("--st-border-color").trim() || "#8884"
-    const axis = { stroke: ink, font: `11px ${style.fontFamily}`, grid: { stroke: grid, width: 1 }, ticks: { show: false } }
-    this.plot = new uPlot({
-      width,
-      height: HEIGHT,
-      legend: { show: false },
-      cursor: { sync: { key: this.owner.sync.key, setSeries: false }, drag: { x: true, y: false, uni: 20 }, points: { size: 6 } },
-      scales: { x: { time: false } },
-      axes: [{ ...axis, size: 30, space: 70 }, { ...axis, size: 52 }],
-      series: [{}, ...this.chart.lines.map((line) => ({
-        label: line.label, stroke: line.colour, width: line.dashed ? 1.2 : 2,
-        dash: line.dashed ? [4, 3] : undefined, spanGaps: true, points: { show: (plot, number) => this.sparse(number) , size: 5 },
-      }))],
-      hooks: {
-        setSelect: [(plot) => { if (plot.select.width > 0) this.zoom(true) }],
-        setCursor: [(plot) => this.readout(plot.cursor.idx)],
-      },
-    }, this.data, this.place)
-    this.plot.over.addEventListener("dblclick", () => this.zoom(false))
-    this.ink = ink
-  }
-
   sparse(number) {
-    return this.data[number].reduce((count, value) => count + (value !== null && value !== undefined), 0) <= 60
+    return this.chart.data[number].reduce((count, value) => count + (value !== null && value !== undefined), 0) <= FEW_POINTS
   }
 
   zoom(on) {
-    this.zoomed = on
     this.reset.hidden = !on
     this.root.dataset.zoomed = String(on)
   }
 
-  unzoom() {
-    this.zoom(false)
-    this.plot.setData(this.data, true)
-  }
-
+  /** Values at the cursor, else at the chosen moment, else the latest. */
   readout(index) {
-    this.chart.lines.forEach((line, number) => {
-      const column = this.data[number + 1]
-      let at = index ?? column.length - 1
-      while (at > 0 && (column[at] === null || column[at] === undefined)) at -= 1
-      const value = column[at]
-      this.values[number].textContent = value === null || value === undefined ? "–" : short(value)
+    const { data } = this.chart
+    const { step } = this.owner
+    const at = index ?? (step === null ? data[0].length - 1 : this.chart.indexAt(step))
+    this.values.forEach((place, number) => {
+      const value = lastKnown(data[number + 1], at)
+      place.textContent = value === null ? "–" : short(value)
     })
   }
-
-  resized() {
-    const width = this.place.clientWidth
-    if (!width) return
-    if (this.plot) this.plot.setSize({ width, height: HEIGHT })
-    else if (this.data?.[0].length) this.make()
-  }
-
-  themed() {
-    if (!this.plot || this.ink === getComputedStyle(this.owner.root).color) return
-    const range = { min: this.plot.scales.x.min, max: this.plot.scales.x.max }
-    this.plot.destroy()
-    this.make()
-    if (this.zoomed) this.plot.setScale("x", range)
-  }
-}
-
-function short(value) {
-  const size = Math.abs(value)
-  return size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(size >= 1 ? 2 : 3)
 }

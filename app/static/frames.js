@@ -86,6 +86,16 @@ export class Frames {
     return ((this.codes[at] >> (operation & 7)) & 1) === 1
   }
 
+  /** How many operations of an edge the code switches on. */
+  on(frame, kind, edge) {
+    const start = frame * this.codeWidth + (kind * this.edges + edge) * this.maskBytes
+    let count = 0
+    for (let at = start; at < start + this.maskBytes; at += 1) {
+      for (let bits = this.codes[at]; bits; bits &= bits - 1) count += 1
+    }
+    return count
+  }
+
   /** [column of the most probable operation, its share of the edge, sum of the edge, standing].
    *  An edge is "lost" when its operations hold less than one unit of the wire each, and
    *  "undecided" when they differ by no more than one unit; otherwise "decided". */

@@ -1,29 +1,89 @@
 // Heat maps of edge probabilities: a table a cell kind, whose cells only change colour.
+//
+// While the timeline moves, the maps follow it with the frames that the player holds; where Python
+// has said the same moment, its exact values are shown.
 
 const VERSION = new URL(import.meta.url).search
 const { element, named, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const { listen, tell } = await import(new URL(`moments.js${VERSION}`, import.meta.url).href)
 
 const VISIBLE = 0.1 // share of the largest change from which a cell carries its sign
+const mounted = new WeakMap()
 
 export default function mount(component, root) {
-  const { data } = component
-  const frame = JSON.stringify(data.maps.map((map) => [map.kind, map.edges, map.operations]))
-  if (root.dataset.frame !== frame) {
-    root.dataset.frame = frame
-    root.classList.add("maps")
-    root.replaceChildren(...data.maps.map(table))
-    styled(root, "heatmap.css", VERSION).then(() => root.classList.add("ready"))
+  let maps = mounted.get(root)
+  if (!maps) mounted.set(root, maps = new Maps(root))
+  maps.update(component.data)
+  return () => {
+    mounted.get(root)?.close()
+    mounted.delete(root)
   }
-  root.dataset.step = data.step
-  data.maps.forEach((map, index) => fill(root.children[index], map, data))
-  return () => {}
 }
 
-function table(map) {
+class Maps {
+  constructor(root) {
+    this.root = root
+    root.classList.add("maps")
+  }
+
+  update(data) {
+    const { root } = this
+    this.data = data
+    const frame = JSON.stringify([data.run, data.maps.map((map) => [map.kind, map.edges, map.operations])])
+    if (root.dataset.frame !== frame) {
+      root.dataset.frame = frame
+      root.replaceChildren(...data.maps.map((map, kind) => table(data.run, map, kind)))
+      styled(root, "heatmap.css", VERSION).then(() => root.classList.add("ready"))
+      this.stop?.()
+      this.moment = null
+      if (data.run) this.stop = listen(data.run, "moment", (moment) => this.hear(moment))
+    }
+    this.draw()
+  }
+
+  hear(moment) {
+    this.moment = moment
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null
+      this.draw()
+    })
+  }
+
+  draw() {
+    const { data, moment, root } = this
+    const follows = moment && moment.step !== data.step
+    root.dataset.step = follows ? moment.step : data.step
+    data.maps.forEach((map, kind) => fill(root.children[kind], follows ? at(moment, map, kind, data) : map, data))
+  }
+
+  close() {
+    this.stop?.()
+    cancelAnimationFrame(this.frame)
+  }
+}
+
+/** A map as it is at a moment of the timeline. */
+function at({ frames, position, step }, map, kind, { since = null }) {
+  const before = since === null ? null : frames.indexOf(since)
+  const change = (edge, k) => {
+    const now = frames.probability(position, kind, edge, k)
+    return before === null ? now : now - frames.probability(before, kind, edge, k)
+  }
+  const steps = since === null ? `step ${grouped(step)}` : `from step ${grouped(since)} to ${grouped(step)}`
+  return {
+    ...map,
+    title: `${map.name}, ${steps}`,
+    probabilities: map.edges.map((_, edge) => map.operations.map((_, k) => change(edge, k))),
+    drawn: map.edges.map((_, edge) => map.operations.map((_, k) => frames.drawn(position, kind, edge, k))),
+  }
+}
+
+function table(run, map, kind) {
   const head = element("tr", {}, [element("td"), ...map.operations.map((name) => element("th", { scope: "col", text: name }))])
-  const rows = map.edges.map((edge) => {
-    const cells = map.operations.map(() => element("td"))
-    return element("tr", {}, [named(edge), ...cells])
+  const rows = map.edges.map((title, edge) => {
+    const row = element("tr", {}, [named(title), ...map.operations.map(() => element("td"))])
+    if (run) leads(row, run, { kind, edge })
+    return row
   })
   return element("section", {}, [
     element("div", { class: "scroll" }, [
@@ -31,6 +91,16 @@ function table(map) {
     ]),
     element("div", { class: "key", "aria-hidden": "true" }, [element("span", { text: "0 %" }), element("i"), element("span")]),
   ])
+}
+
+/** A row leads to the curve of its edge; its head is a button for the keyboard. */
+function leads(row, run, edge) {
+  const [head] = row.children
+  const button = element("button", { type: "button", title: "Show this edge over time" })
+  button.append(...head.childNodes)
+  head.append(button)
+  row.classList.add("leads")
+  row.onclick = () => tell(run, "edge", edge)
 }
 
 function fill(section, map, { colours, top, signed = false, mark = "drawn" }) {
@@ -62,6 +132,10 @@ function shade(share, colours) {
   const below = Math.min(Math.floor(place), colours.length - 2)
   const part = Math.round((place - below) * 100)
   return `color-mix(in srgb, ${colours[below + 1]} ${part}%, ${colours[below]})`
+}
+
+function grouped(step) {
+  return step.toLocaleString("en")
 }
 
 function points(share) {

@@ -1,5 +1,7 @@
 """One search in each of its states."""
 
+from typing import Any
+
 import pytest
 
 from app.studio import Studio
@@ -118,16 +120,28 @@ def test_progress_names_step_time_left_and_device(studio: Studio):
     )
 
 
-def test_heat_map_follows_the_step_in_the_address(studio: Studio, page: OpenPage):
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the heat maps of a page are given."""
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr("pages.heatmaps.heatmaps", lambda data, key: given.append(data))
+    return given
+
+
+def test_heat_map_and_derived_cells_follow_the_step_in_the_address(studio, page, drawn):
     run = seed_run(studio.store, studio.artifacts, count=20)
     test = page("live", run=run.id, step=57)
     assert not test.exception
-    assert "step 50. A dot" in words(test)
+    assert drawn[-1]["step"] == 50
+    assert drawn[-1]["run"] == run.uid
+    assert "At step 50, by the rule" in words(test)
 
 
-def test_heat_map_shows_the_latest_epoch_without_a_chosen_step(studio, page):
+def test_heat_map_shows_the_latest_moment_without_a_chosen_step(studio, page, drawn):
     run = seed_run(studio.store, studio.artifacts, count=40, upto=21, state=RunState.RUNNING)
-    assert "step 200. A dot" in words(page("live", run=run.id))
+    test = page("live", run=run.id)
+    assert drawn[-1]["step"] == studio.snapshot(run.id).step
+    assert f"At step {drawn[-1]['step']:,}, by the rule" in words(test)
 
 
 def test_heat_map_waits_for_the_first_snapshot(studio: Studio, page: OpenPage):
@@ -168,7 +182,7 @@ def test_gap_is_that_of_the_last_epoch_before_the_chosen_moment(studio: Studio, 
     assert "Gap at" not in words(page("live", run=run.id, step=0))
 
 
-def test_heat_map_can_show_what_has_changed(studio: Studio, page: OpenPage):
+def test_heat_map_can_show_what_has_changed(studio: Studio, page: OpenPage, drawn):
     run = seed_run(studio.store, studio.artifacts, count=60)
     epochs = studio.snapshots(run.id, epochs_only=True)
     test = page("live", run=run.id)
@@ -179,4 +193,5 @@ def test_heat_map_can_show_what_has_changed(studio: Studio, page: OpenPage):
     ]
     box.set_value(str(epochs[4].step)).run()
     assert not test.exception
-    assert f"step {epochs[-1].step:,}, minus step {epochs[4].step:,}" in words(test)
+    assert f"minus step {epochs[4].step:,}" in words(test)
+    assert (drawn[-1]["step"], drawn[-1]["since"]) == (epochs[-1].step, epochs[4].step)
