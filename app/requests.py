@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.studio import Studio
+from engine.data.inspection import check_place
+from engine.domain.config import make_config
 from engine.domain.errors import InvalidConfig, NotFound
-from engine.domain.jobs import KINDS, OPEN, Job, JobState, question_digest
+from engine.domain.jobs import KINDS, OPEN, WITHOUT_RUN, Job, JobState
 
 OF_A_CHECKPOINT = frozenset({"child", "export"})
 """Kinds whose answer depends on the weights, and so on the checkpoint."""
@@ -34,14 +36,30 @@ class Standing:
     needs_engine: bool = False
 
 
-def ask(studio: Studio, run_id: int, kind: str, arguments: Mapping[str, Any]) -> Job:
-    """Ask something about a run; returns at once.
+def ask(
+    studio: Studio,
+    run_id: int | None,
+    kind: str,
+    arguments: Mapping[str, Any],
+    *,
+    afresh: bool = False,
+) -> Job:
+    """Ask something about a run, or about the settings in the arguments; returns at once.
 
     Without a ``step``, what depends on weights is asked of the newest
     checkpoint there is now, so that a later one is another question.
 
+    Args:
+        studio: The use cases.
+        run_id: The run; None for kinds that are about settings.
+        kind: What is asked.
+        arguments: What exactly.
+        afresh: Whether an answer that is there already shall be forgotten.
+
     Raises:
-        InvalidConfig: There is no such kind, or the arguments have no JSON form.
+        InvalidConfig: There is no such kind, it is not about that, the
+            settings do not fit, or the arguments have no JSON form.
+        DataError: The data of the settings are not there, or may not be read.
         NotFound: The run or, where one is needed, a checkpoint does not exist.
     """
     if kind not in KINDS:
@@ -51,23 +69,40 @@ def ask(studio: Studio, run_id: int, kind: str, arguments: Mapping[str, Any]) ->
             allowed=f"one of {', '.join(KINDS)}",
             advice="choose one of these",
         )
-    return studio.store.ask_job(run_id, kind, _with_step(studio, run_id, kind, arguments))
+    if run_id is None:
+        _check_settings(studio, kind, arguments)
+        return studio.store.ask_job(None, kind, arguments, afresh=afresh)
+    wanted = _with_step(studio, run_id, kind, arguments)
+    return studio.store.ask_job(run_id, kind, wanted, afresh=afresh)
 
 
-def find(studio: Studio, run_id: int, kind: str, arguments: Mapping[str, Any]) -> Job | None:
+def _check_settings(studio: Studio, kind: str, arguments: Mapping[str, Any]) -> None:
+    """What can be refused before an engine looks."""
+    settings = arguments.get("config")
+    if kind not in WITHOUT_RUN or not isinstance(settings, Mapping):
+        raise InvalidConfig(
+            asked=f"a job of the kind {kind!r} without a run",
+            found="no settings that it could be about",
+            allowed=f"settings under 'config', for one of {', '.join(sorted(WITHOUT_RUN))}",
+            advice="ask about a run, or about settings",
+        )
+    check_place(make_config(settings), studio.data_roots)
+
+
+def find(studio: Studio, run_id: int | None, kind: str, arguments: Mapping[str, Any]) -> Job | None:
     """The job that :func:`ask` would return, if the question has been asked already.
 
     Raises:
         NotFound: The run does not exist.
     """
-    jobs = [job for job in studio.store.jobs(run_id) if job.kind == kind]
-    if not jobs:
-        return None
+    if run_id is None:
+        return studio.store.asked_job(None, kind, arguments)
     try:
-        wanted = question_digest(kind, _with_step(studio, run_id, kind, arguments))
+        wanted = _with_step(studio, run_id, kind, arguments)
     except NotFound:
+        studio.store.run(run_id)
         return None
-    return next((job for job in jobs if question_digest(kind, job.arguments) == wanted), None)
+    return studio.store.asked_job(run_id, kind, wanted)
 
 
 def standing(studio: Studio, job_id: int) -> Standing:

@@ -43,7 +43,7 @@ def jobs(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """What was asked beside the searches, about runs or settings, latest first, with the answers."""
+    """What was asked about runs or settings beside the searches, latest first, with answers."""
     found = open_store(Settings.from_environment()).jobs(run_id)
     if as_json:
         print(json.dumps(plain(found), indent=2, allow_nan=False))

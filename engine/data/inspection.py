@@ -17,6 +17,7 @@ from engine.data.scene_folders import inspect_scenes
 from engine.data.summaries import DataSummary, Summary, TextSummary, Tokens
 from engine.data.table import (
     CLASSIFICATION,
+    DATA_SOURCES,
     IMAGE_SOURCES,
     LANGUAGE,
     SCENE_SOURCES,
@@ -88,6 +89,17 @@ def inspect_images(config: RunConfig, roots: Sequence[Path] = ()) -> DataSummary
     if path.is_dir():
         return inspect_folder(config.data, path, config.image_size)
     return inspect_npz(config.data, path)
+
+
+def check_place(config: RunConfig, roots: Sequence[Path]) -> None:
+    """Refuse data that are for another task or lie where nothing may be read.
+
+    Raises:
+        DataError: They do, or there are none of that name or path.
+    """
+    check_task(config)
+    if config.data not in DATA_SOURCES:
+        locate(config.data, roots, task=config.task)
 
 
 def _inspect_text(config: RunConfig, roots: Sequence[Path]) -> TextSummary:

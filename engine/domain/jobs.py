@@ -16,7 +16,7 @@ from typing import Any
 
 from engine.domain.errors import InvalidConfig
 
-KINDS = ("child", "latency", "export")
+KINDS = ("child", "latency", "export", "data", "preflight")
 """What can be asked: the figures of a child, its latency, a file that torch has to make; and of
 settings without a run, what their data are like and how their first steps go."""
 

@@ -50,7 +50,7 @@ def measure_network(context: JobContext, arguments: Mapping[str, Any]) -> dict[s
         context.run.config, genotype, _summary(context), batch=batch, device=context.device
     )
     measured = measure_latency(network, example, batch=batch, warmup=WARMUP, repeats=REPEATS)
-    label = _label(context.device)
+    label = device_label(context.device)
     return {**asdict(measured), "device_label": label, "repeats": REPEATS}
 
 
@@ -128,6 +128,6 @@ def _summary(context: JobContext) -> Summary:
         ) from None
 
 
-def _label(device: torch.device) -> str:
+def device_label(device: torch.device) -> str:
     """Name of the device for people."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else find_cpu(1).label

@@ -21,6 +21,7 @@ FRONT_END_MODULES = (
     "app.widgets",
     "app.job_widgets",
     "app.requests",
+    "app.checks",
     "app.bench",
     "app.truth",
     "app.library",
