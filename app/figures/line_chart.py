@@ -12,8 +12,16 @@ LEFT, RIGHT, TOP, BOTTOM = 52.0, 12.0, 30.0, 40.0
 """Margins around the plot, in units of the picture."""
 
 LETTER, LEGEND_LINE, LEGEND_GAP = 6.1, 26.0, 18.0
+DOT, DISC = 2.2, 4.0
+"""Radius of a point of a line, and of a point that stands alone."""
+
 MOST_POINTS = 500
 """Points of one line beyond which only extremes are drawn; more than the paper shows."""
+
+NEAR_ZERO = 0.15
+"""Share of the last value up to which the first one counts as near zero."""
+
+Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,8 @@ def line_chart(
     """Draw lines with axes, ticks and a legend; text takes the colour of its surroundings.
 
     Args:
-        lines: What is drawn; those without a point are left out.
+        lines: What is drawn, the first in front of the others; those without a
+            point are left out, and a single point is a disc.
         key: What the identities of its parts begin with, unique in the document.
         title: What it shows, for people who cannot see it.
         description: What can be read off it, for the same people.
@@ -98,9 +107,9 @@ def line_chart(
     SubElement(svg, "title", {"id": f"{key}-title"}).text = title
     SubElement(svg, "desc", {"id": f"{key}-description"}).text = description
     _axes(svg, frame, x_label, y_label)
-    for number, (line, points) in enumerate(drawn):
+    for number, (line, points) in reversed(list(enumerate(drawn))):
         _line(svg, frame, line, points, DASHES[number % len(DASHES)])
-    _legend(svg, frame, [line for line, _ in drawn], y_label)
+    _legend(svg, frame, drawn, y_label)
     return tostring(svg, encoding="unicode")
 
 
@@ -110,7 +119,7 @@ def points_of(line: PlottedLine) -> list[tuple[float, float]]:
     return points if len(points) <= MOST_POINTS else list(thinned(points, MOST_POINTS // 2))
 
 
-def thinned(points: Sequence[tuple[float, float]], stretches: int) -> Iterator[tuple[float, float]]:
+def thinned(points: Points, stretches: int) -> Iterator[tuple[float, float]]:
     """The lowest and the highest point of each of so many stretches, in order, and both ends."""
     size = ceil(len(points) / stretches)
     kept = {0, len(points) - 1}
@@ -120,14 +129,19 @@ def thinned(points: Sequence[tuple[float, float]], stretches: int) -> Iterator[t
     return (points[number] for number in sorted(kept))
 
 
-def frame_of(lines: Sequence[Sequence[tuple[float, float]]], width: float, height: float) -> Frame:
-    """The axes around some lines: from tick to tick upwards, from end to end sideways."""
+def frame_of(lines: Sequence[Points], width: float, height: float) -> Frame:
+    """The axes around some lines: from tick to tick upwards, from end to end sideways.
+
+    A line that begins near zero, as most do in time, has zero on its axis.
+    """
     xs = [x for points in lines for x, _ in points]
     ys = [y for points in lines for _, y in points]
     if not xs:
         raise ValueError("a chart without a point")
     y_ticks = ticks(min(ys), max(ys), 5)
     low, high = min(xs), max(xs)
+    if 0 < low <= NEAR_ZERO * high:
+        low = 0.0
     if low == high:
         low, high = low - 0.5, high + 0.5
     x_ticks = tuple(tick for tick in ticks(low, high, 8) if low <= tick <= high)
@@ -186,26 +200,39 @@ def _axes(svg: Element, frame: Frame, x_label: str, y_label: str) -> None:
     _text(group, y_label, 2, 13, kind="label")
 
 
-def _line(
-    svg: Element, frame: Frame, line: PlottedLine, points: Sequence[tuple[float, float]], dash: str
-) -> None:
-    places = [f"{frame.x(x):.1f} {frame.y(y):.1f}" for x, y in points]
+def _line(svg: Element, frame: Frame, line: PlottedLine, points: Points, dash: str) -> None:
+    if len(points) == 1:
+        _disc(svg, *_place(frame, points[0]), line.colour, radius=DISC)
+        return
+    places = ["{:.1f} {:.1f}".format(*_place(frame, point)) for point in points]
     _stroked(SubElement(svg, "path", {"d": "M" + "L".join(places)}), line.colour, dash)
-    if line.marked or len(points) == 1:
-        for x, y in points:
-            dot = {"cx": f"{frame.x(x):.1f}", "cy": f"{frame.y(y):.1f}", "r": "2.4"}
-            SubElement(svg, "circle", {**dot, "fill": line.colour})
+    for point in points if line.marked else ():
+        _disc(svg, *_place(frame, point), line.colour, radius=DOT)
 
 
-def _legend(svg: Element, frame: Frame, lines: Sequence[PlottedLine], y_label: str) -> None:
+def _place(frame: Frame, point: tuple[float, float]) -> tuple[float, float]:
+    return frame.x(point[0]), frame.y(point[1])
+
+
+def _disc(parent: Element, x: float, y: float, colour: str, *, radius: float) -> None:
+    place = {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": f"{radius:g}"}
+    SubElement(parent, "circle", {**place, "fill": colour})
+
+
+def _legend(
+    svg: Element, frame: Frame, drawn: Sequence[tuple[PlottedLine, Points]], y_label: str
+) -> None:
     """The names of the lines with their dashes, flush right above the plot."""
-    widths = [LEGEND_LINE + 6 + LETTER * len(line.label) for line in lines]
-    left = frame.width - RIGHT - sum(widths) - LEGEND_GAP * (len(lines) - 1)
+    widths = [LEGEND_LINE + 6 + LETTER * len(line.label) for line, _ in drawn]
+    left = frame.width - RIGHT - sum(widths) - LEGEND_GAP * (len(drawn) - 1)
     left = max(left, LETTER * len(y_label) + 24)
     group = SubElement(svg, "g", {"class": "legend"})
-    for number, (line, width) in enumerate(zip(lines, widths, strict=True)):
-        sample = SubElement(group, "path", {"d": f"M{left:.1f} 9H{left + LEGEND_LINE:.1f}"})
-        _stroked(sample, line.colour, DASHES[number % len(DASHES)])
+    for number, ((line, points), width) in enumerate(zip(drawn, widths, strict=True)):
+        if len(points) == 1:
+            _disc(group, left + LEGEND_LINE - DISC, 9, line.colour, radius=DISC)
+        else:
+            sample = SubElement(group, "path", {"d": f"M{left:.1f} 9H{left + LEGEND_LINE:.1f}"})
+            _stroked(sample, line.colour, DASHES[number % len(DASHES)])
         _text(group, line.label, left + LEGEND_LINE + 6, 13, kind="label")
         left += width + LEGEND_GAP
 
