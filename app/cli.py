@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from app.assignments import make_search_config
-from app.commands import derive, evaluate, import_, job, replay, runs, steer, study, truth
+from app.commands import check, derive, evaluate, import_, job, replay, runs, steer, study, truth
 from app.commands.ending import search_to_end
 from app.commands.networks import make_network_file
 from app.plain import plain
@@ -293,6 +293,7 @@ def queue_priority(
     _show_run(studio.run(run_id), as_json)
 
 
+app.command()(check.check)
 app.command("fork")(steer.fork_command)
 app.command("change")(steer.change_command)
 app.command()(study.study)
@@ -372,6 +373,7 @@ def presets(as_json: Json = False) -> None:
 app.command()(derive.derive)
 app.command()(truth.truth)
 app.command("replay")(replay.replay_command)
+app.command("report")(report.report_command)
 app.command("import")(import_.import_)
 
 

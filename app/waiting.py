@@ -12,6 +12,7 @@ from app.settings import Settings
 from app.studio import Studio
 from app.terminal import Show, run_line, say, search_progress
 from engine.domain.errors import StudioError
+from engine.domain.jobs import Job
 from engine.domain.run import Run, RunState
 
 TICK_SECONDS = 0.5
@@ -46,6 +47,42 @@ def see_to_end(
     return ended
 
 
+def see_answer(studio: Studio, settings: Settings, job: Job) -> Job:
+    """Wait until a job has its answer, with an engine started by itself where none lives.
+
+    Args:
+        studio: The use cases.
+        settings: What a new engine inherits.
+        job: What was asked.
+
+    Returns:
+        The same job, done or failed.
+
+    Raises:
+        ProcessEnded: No engine stays.
+        KeyboardInterrupt: Ctrl-C; the job goes on.
+    """
+    helper = processes.engine(settings, until_idle=True)
+    with _interrupts_noted() as interrupt:
+        while job.is_open:
+            _keep_engine(studio, helper)
+            time.sleep(TICK_SECONDS)
+            if interrupt.asked:
+                raise KeyboardInterrupt
+            job = studio.store.job(job.id)
+    return job
+
+
+def _keep_engine(studio: Studio, helper: Child) -> None:
+    """Start the helping engine where none lives, a few times at most."""
+    if helper.is_alive or studio.living_nodes():
+        return
+    if helper.deaths == ENGINE_ATTEMPTS:
+        raise _engine_does_not_start(helper)
+    helper.deaths += 1
+    helper.start()
+
+
 class _Interrupt:
     """Whether Ctrl-C was pressed."""
 
@@ -71,11 +108,8 @@ def _watch(studio: Studio, helper: Child, run: Run, show: Show, interrupt: _Inte
     run = studio.run(run.id)
     while not run.is_ended:
         active = run.state in {RunState.QUEUED, RunState.RUNNING}
-        if active and not helper.is_alive and not studio.living_nodes():
-            if helper.deaths == ENGINE_ATTEMPTS:
-                raise _engine_does_not_start(helper)
-            helper.deaths += 1
-            helper.start()
+        if active:
+            _keep_engine(studio, helper)
         show(run)
         time.sleep(TICK_SECONDS)
         if interrupt.asked:
@@ -89,8 +123,8 @@ def _watch(studio: Studio, helper: Child, run: Run, show: Show, interrupt: _Inte
 
 def _engine_does_not_start(helper: Child) -> StudioError:
     return ProcessEnded(
-        asked="an engine for this search",
+        asked="an engine for this",
         found=f"that it ended {ENGINE_ATTEMPTS} times: {helper.last_words()}",
         allowed="an engine that stays",
-        advice=f"read {str(helper.log)!r} and run `egs doctor`; the search stays queued",
+        advice=f"read {str(helper.log)!r} and run `egs doctor`; what was asked stays queued",
     )

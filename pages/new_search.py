@@ -17,6 +17,7 @@ from engine.domain.method_presets import METHOD_PRESETS, laid_over
 from engine.domain.ports import Device
 from engine.domain.presets import PRESETS, Preset, preset_config
 from engine.domain.run import Run
+from pages.before_start import looks
 
 OPEN_GROUPS = frozenset({"Task"})
 GROUP_WORDS = {
@@ -73,6 +74,7 @@ def render(studio: Studio) -> None:
         _check(studio, values)
     if start_it:
         _start(studio, values, title, int(priority))
+    looks(studio, values)
 
 
 def _starting_point(studio: Studio) -> tuple[str, SearchConfig]:
