@@ -17,7 +17,19 @@ from typing import Annotated, Any
 import typer
 
 from app.assignments import make_search_config
-from app.commands import check, derive, evaluate, import_, job, replay, runs, steer, study, truth
+from app.commands import (
+    check,
+    derive,
+    evaluate,
+    import_,
+    job,
+    replay,
+    report,
+    runs,
+    steer,
+    study,
+    truth,
+)
 from app.commands.ending import search_to_end
 from app.commands.networks import make_network_file
 from app.plain import plain

@@ -1,9 +1,9 @@
 """The record of a run in a report: settings, changes, family, log, versions, how to repeat it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from app.forms import field_groups, field_label
-from app.html_file import Html, day, escaped, joined, origin_words, table
+from app.html_file import Html, day, escaped, joined, table
 from app.report.command import chosen_settings, command_lines
 from app.report.facts import Facts
 from app.report.sections import section
@@ -167,7 +167,15 @@ def _identities(facts: Facts) -> Iterator[tuple[str, object]]:
         yield "Data, SHA-256", facts.data.digest
     if run.node:
         yield "Machine", run.node
-    yield "Written by", ", ".join(f"{name} {version}" for name, version in versions().items())
+    if not facts.is_search and facts.genotype is not None:
+        known = facts.genotype.lineage.get("versions")
+        if isinstance(known, dict):
+            yield "Architecture written by", _version_words(known)
+    yield "Report written by", _version_words(versions())
+
+
+def _version_words(found: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
 def repetition(facts: Facts) -> Html:
@@ -180,6 +188,7 @@ def repetition(facts: Facts) -> Html:
         "How to repeat and to cite it",
         f"<p>{' '.join(notes)}</p><pre>{escaped(command_lines(run, facts.changes))}</pre>"
         f"<p>The method is the Ensemble Gumbel-Softmax of DATA:</p><pre>{escaped(CITATION)}</pre>"
-        f"<footer>{escaped(origin_words(run))}</footer>",
+        "<footer>This file holds everything it shows: no script runs in it, and it fetches "
+        "nothing.</footer>",
         kind="repetition",
     )

@@ -52,8 +52,8 @@ def task_words(facts: Facts) -> str:
     task, catalog = facts.run.config.task, facts.catalog
     labels = {card.name: card.label for card in catalog.tasks} if catalog else {}
     label = labels.get(task, task.replace("_", " ").capitalize())
-    found = "which had not been loaded" if facts.data is None else data_words(facts.data)
-    return f"{label} on {facts.run.config.data}: {found}."
+    found = ", not loaded yet" if facts.data is None else f": {data_words(facts.data)}"
+    return f"{label} on {facts.run.config.data}{found}."
 
 
 def data_words(data: Summary) -> str:
