@@ -45,7 +45,7 @@ def measures(health: Health) -> str:
         f"entropy {health.entropy:.2f}{_trend_words(health.trend)}",
         f"lead {100 * health.margin:.0f} %",
         f"skips {100 * health.skip_share:.0f} %",
-        f"`none` {100 * health.none_share:.0f} %",
+        f"none {100 * health.none_share:.0f} %",
         f"temperature {health.temperature:.2f}",
     ]
     if health.settled_for:

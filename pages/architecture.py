@@ -177,18 +177,18 @@ def rule_words(rule: DerivationRule) -> str:
     row = "node, over all its incoming operations," if rule.scope == "node" else "edge"
     draws = f"{rule.draws} draw{'s' if rule.draws > 1 else ''}"
     keep = "keep" if rule.draws > 1 else "keeps"
-    pooled = " The `none` of all incoming edges counts as one."
+    pooled = " The *none* of all incoming edges counts as one."
     texts = {
         "map": f"Derived without chance: for each {row} the set of operations that {draws} "
-        f"{keep} most probably (the mode of the ensemble); `none` is dropped afterwards.",
+        f"{keep} most probably (the mode of the ensemble); *none* is dropped afterwards.",
         "draw": f"One code of the ensemble: for each {row} what {draws} with seed {rule.seed} "
-        "hit; `none` is dropped afterwards.",
+        "hit; *none* is dropped afterwards.",
         "marginal": f"For each {row} every operation that {draws} {keep} with probability "
-        f"{rule.threshold:g} or more; `none` is dropped afterwards.",
+        f"{rule.threshold:g} or more; *none* is dropped afterwards.",
         "top2": f"As in DARTS: for each node its {rule.edges_kept} strongest incoming edges, with "
-        "the best operation of each, `none` left aside.",
+        "the best operation of each, *none* left aside.",
         "vote": f"For each {row} every operation in more than half of {rule.votes} codes of "
-        f"{draws}, with seed {rule.seed}; `none` is dropped afterwards.",
+        f"{draws}, with seed {rule.seed}; *none* is dropped afterwards.",
     }
     counts = rule.scope == "node" and rule.none_pooled
     return texts[rule.name] + (pooled if counts and rule.name not in {"draw", "top2"} else "")

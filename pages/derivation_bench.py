@@ -99,7 +99,7 @@ def choose_rule(run: Run) -> DerivationRule:
             value = _control(run, rule, parameter)
             changed = replace(changed, **{parameter: value})
     own = " This is the search's own rule." if rule == own_rule(run) else ""
-    st.caption(RULES[rule.name].description + " `none` is dropped afterwards." + own)
+    st.caption(RULES[rule.name].description + " *none* is dropped afterwards." + own)
     if changed != rule:
         for name in IN_ADDRESS.values():
             st.query_params.pop(name, None)
