@@ -24,6 +24,7 @@ from engine.domain.genotype import Genotype, to_darts
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run
 from engine.domain.snapshot import Snapshot
+from pages.advice import advice_line
 from pages.derivation_bench import (
     FIGURE_HELP,
     bench_figures,
@@ -67,6 +68,7 @@ def _of_search(studio: Studio, run: Run, feed: Feed, tables: TruthTables) -> Non
         link_to("live", "Watch it", ":material/monitoring:", run=run.id, step=step)
     found = _found(studio, run, step)
     if found is not None:
+        refreshing(lambda: advice_line(studio, studio.run(run.id), step))
         refreshing(lambda: _figures(studio, studio.run(run.id), found, tables))
         child, latency = st.columns(2)
         with child:
