@@ -353,10 +353,11 @@ class Supervisor:
         if not queue:
             return
         taken = Counter(run.device for run in self._mine() if run.device is not None)
+        elsewhere = self._elsewhere()
         for run in queue:
             try:
                 choice = choose_device(
-                    run.config.device, self._devices, taken=taken, elsewhere=self._elsewhere()
+                    run.config.device, self._devices, taken=taken, elsewhere=elsewhere
                 )
             except DeviceMissing as error:
                 self._fail_without_device(run, error)
