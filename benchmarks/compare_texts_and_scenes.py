@@ -61,7 +61,7 @@ CPU = torch.device("cpu")
 KIND = "networks"
 """By which the file is known among other raw figures."""
 RAW = Path(__file__).parent / "raw" / "texts_and_scenes.json"
-TRAINING_EPOCHS = {"digit-scenes": 40, "topics": 12, "camvid-cpu": 20, "wikitext2-cpu": 4}
+TRAINING_EPOCHS = {"digit-scenes": 40, "topics": 12, "camvid-cpu": 12, "wikitext2-cpu": 3}
 """Epochs of a training from scratch, by the preset of the search."""
 
 QUICK: Mapping[str, Any] = {"epochs": 1, "train_limit": 2000}
