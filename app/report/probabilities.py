@@ -31,7 +31,7 @@ def probabilities(facts: Facts) -> Html:
     return section(
         "Edge probabilities",
         f'<p>{NOTE}</p><div class="{kind} heats">{joined(tables)}</div>',
-        kind="probabilities",
+        kind="unbroken",
     )
 
 

@@ -205,12 +205,17 @@ def architecture(facts: Facts) -> Html:
         drawing = picture.partition("?>")[2].strip()
         parts.append(f'<figure class="cells">{drawing}</figure>')
     empty = ", ".join(
-        f"node {node} of the {kind} cell" for kind, node in facts.genotype.empty_nodes
+        f"node {node} of the {cell_words(kind)}" for kind, node in facts.genotype.empty_nodes
     )
     if empty:
         parts.append(f"<p>Keeping no operation, and therefore zero: {escaped(empty)}.</p>")
     parts.append(f"<h3>Genotype</h3><pre>{escaped(to_darts(facts.genotype))}</pre>")
     return section(title, joined(parts), kind="architecture")
+
+
+def cell_words(kind: str) -> str:
+    """What people call a cell of a kind; in some spaces there is one only."""
+    return "cell" if kind == "cell" else f"{kind} cell"
 
 
 def rule_words(facts: Facts) -> str:

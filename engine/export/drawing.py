@@ -110,7 +110,7 @@ def _drawn_cell(genotype: Genotype, kind: str, catalog: Catalog) -> DrawnCell:
     fed = {edge.place.target for edge in edges}
     empty = frozenset(n.id for n in layout.nodes if n.kind == "node" and n.id not in fed)
     heights = [*_box_heights(layout.nodes), *_arc_heights(edges)]
-    title = f"{kind.capitalize()} cell"
+    title = "Cell" if kind == "cell" else f"{kind.capitalize()} cell"
     return DrawnCell(title, layout, edges, empty, min(heights), max(heights))
 
 

@@ -71,7 +71,8 @@ def draw_moment(space: SearchSpace, catalog: Catalog, snapshot: Snapshot, *, tit
         top = HEADER + number * (TITLE + layout.height)
         group = SubElement(svg, "g", transform=f"translate({MARGIN} {top:.1f})")
         if len(space.cell_kinds) > 1:
-            letters(group, f"{kind.capitalize()} cell", 0, 16, size=15, weight="bold")
+            name = "Cell" if kind == "cell" else f"{kind.capitalize()} cell"
+            letters(group, name, 0, 16, size=15, weight="bold")
         inner = SubElement(group, "g", transform=f"translate(0 {TITLE})")
         _cell(inner, space, catalog, layout, snapshot.probabilities[kind])
     return tostring(svg, encoding="unicode")
