@@ -59,8 +59,10 @@ class Examination:
     texts: Mapping[str, str] | None = None
 
     def to_plain(self) -> dict[str, Any]:
-        """The same as JSON values."""
-        return asdict(self)
+        """The same as JSON values, with a count of the findings in words."""
+        levels = [finding.level for finding in self.findings]
+        counted = (f"{levels.count(level)} {level}" for level in dict.fromkeys(levels))
+        return {**asdict(self), "found": ", ".join(counted)}
 
 
 def unreadable(sentence: str) -> Examination:

@@ -22,6 +22,9 @@ TRYING_SECONDS = 120.0
 """No larger batch is tried after this."""
 
 CPU_SECONDS = 20.0
+SLOW_SECONDS = 60.0
+"""A trial on a CPU that is expected to take longer is left out."""
+
 SAFE_SHARE = 0.5
 """Of the free memory, what a trial on a CPU may come to need by its own forecast."""
 
@@ -126,7 +129,9 @@ def by_growth(
     last, started = first, time.monotonic()
     while (size := min(2 * last.batch_size, most)) > last.batch_size:
         forecast = used + (size - first.batch_size) * used / first.batch_size
-        if forecast > SAFE_SHARE * free_bytes or time.monotonic() - started > CPU_SECONDS:
+        slow = 2 * TRIED_STEPS * last.step_seconds > SLOW_SECONDS
+        late = time.monotonic() - started > CPU_SECONDS
+        if slow or late or forecast > SAFE_SHARE * free_bytes:
             break
         larger = attempt(size)
         if larger is None:

@@ -78,6 +78,7 @@ class PeakMemory:
     def watching(self) -> Iterator["PeakMemory"]:
         """Within, memory is followed."""
         if self._device.type == "cuda":
+            torch.cuda.init()
             torch.cuda.reset_peak_memory_stats(self._device)
             yield self
             return

@@ -53,13 +53,15 @@ def answer(studio: Studio, job: Job, result: dict[str, Any]) -> None:
 
 def images_with_a_leak(folder: Path) -> str:
     random = numpy.random.default_rng(0)
-    train, test = (random.integers(0, 256, (n, 8, 8), dtype=numpy.uint8) for n in (24, 6))
+    train, val, test = (random.integers(0, 256, (n, 8, 8), dtype=numpy.uint8) for n in (24, 6, 6))
     test[:2] = train[:2]
     path = folder / "leak.npz"
     numpy.savez(
         path,
         train_images=train,
         train_labels=numpy.arange(24) % 2,
+        val_images=val,
+        val_labels=numpy.arange(6) % 2,
         test_images=test,
         test_labels=numpy.arange(6) % 2,
     )
@@ -90,7 +92,7 @@ def test_pressed_button_asks_about_the_settings_of_the_form(studio: Studio, page
     assert data.arguments == data_question(preset).arguments
     assert "This waits for an engine, and none is running." in words(test)
     alive(studio.store)
-    assert "It waits for 1 other job(s)" in words(page("new"))
+    assert "It waits for 1 other job(s)" in words(page("new")).replace("\\", "")
 
 
 def test_findings_are_listed_with_icon_and_word(
