@@ -117,8 +117,9 @@ def test_probabilities_are_those_of_the_last_epoch_with_what_is_kept_in_bold(stu
         shown = [row.findall("td") for row in table.find("tbody")]
         texts = [[words(cell).rstrip("•") for cell in row] for row in shown]
         assert texts == [[percent_text(p) for p in row] for row in epoch.probabilities[kind]]
-        bold = [sum(1 << k for k, cell in enumerate(row) if cell.find("b") is not None)
-                for row in shown]  # fmt: skip
+        bold = [
+            sum(1 << k for k, cell in enumerate(row) if cell.find("b") is not None) for row in shown
+        ]
         assert tuple(bold) == epoch.derived[kind]
 
 
@@ -190,8 +191,9 @@ def test_settings_that_were_chosen_are_marked_with_their_defaults(studio: Studio
     chosen = [words(row) for row in page_of(studio, run).iter("tr") if row.get("class") == "chosen"]
     assert "▸ Epochs (epochs) 20 instead of 50" in chosen
     assert "▸ Banned operations *:*:max_pool_3x3 instead of nothing" in chosen
-    differing = [n for n, f in SearchConfig.model_fields.items()
-                 if getattr(run.config, n) != f.default]  # fmt: skip
+    differing = [
+        n for n, f in SearchConfig.model_fields.items() if getattr(run.config, n) != f.default
+    ]
     assert len(chosen) == len(differing)
 
 
