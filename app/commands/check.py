@@ -18,7 +18,7 @@ from app.plain import plain
 from app.requests import ask
 from app.settings import Settings
 from app.studio import Studio, with_absolute_path
-from app.terminal import print_rows
+from app.terminal import print_rows, say
 from app.waiting import see_answer
 from app.wiring import open_studio
 from engine.domain.jobs import Job, JobState
@@ -54,9 +54,11 @@ def check(
     settings = Settings.from_environment()
     studio = open_studio(settings)
     questions = [data_question(config), *([preflight_question(config)] if preflight else [])]
+    asked = [_asked(studio, question) for question in questions]
     try:
-        jobs = [_answered(studio, settings, question) for question in questions]
+        jobs = [see_answer(studio, settings, job) for job in asked]
     except KeyboardInterrupt:
+        say("An engine goes on with it; `egs jobs` shows the answer.")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print(json.dumps({job.kind: _plain_answer(job) for job in jobs}, indent=2))
@@ -67,10 +69,9 @@ def check(
         raise typer.Exit(FAILED)
 
 
-def _answered(studio: Studio, settings: Settings, question: Question) -> Job:
-    """The answer of now, whatever was found earlier."""
-    job = ask(studio, None, question.kind, question.arguments, afresh=True)
-    return see_answer(studio, settings, job)
+def _asked(studio: Studio, question: Question) -> Job:
+    """Ask for the answer of now, whatever was found earlier."""
+    return ask(studio, None, question.kind, question.arguments, afresh=True)
 
 
 def _is_good(job: Job) -> bool:
