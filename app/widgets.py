@@ -109,6 +109,15 @@ def run_named(studio: Studio, asked: str) -> Run:
     return studio.run(int(asked))
 
 
+def say_in_address(run: Run) -> None:
+    """Write the run into the address, with all else that stands there.
+
+    Also where it stands there already: a link that leads from a page to the same page changes
+    what the page reads, but not what the browser shows.
+    """
+    st.query_params["run"] = str(run.id)
+
+
 def step_from_query() -> int | None:
     """The step in the address; None where there is none or it is no number."""
     asked = st.query_params.get("step", "")

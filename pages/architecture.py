@@ -14,6 +14,7 @@ from app.widgets import (
     plain,
     refreshing,
     run_from_query,
+    say_in_address,
     state_badge,
     step_from_query,
 )
@@ -52,8 +53,7 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         if st.button("Go to the runs", type="primary", key="to-runs"):
             go_to("")
         return
-    if st.query_params.get("run") != str(run.id):
-        st.query_params["run"] = str(run.id)
+    say_in_address(run)
     if run.config.purpose == "training":
         _of_training(studio, run, feed)
     else:

@@ -28,6 +28,7 @@ from app.widgets import (
     plain,
     refreshing,
     run_from_query,
+    say_in_address,
     state_badge,
     steering,
     step_from_query,
@@ -77,8 +78,7 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
     if run is None:
         _no_run()
         return
-    if st.query_params.get("run") != str(run.id):
-        st.query_params["run"] = str(run.id)
+    say_in_address(run)
     open_asked(studio, run)
     lively = not run.is_ended
     refreshing(lambda: _figures(studio, run.id), every=FIGURES_SECONDS if lively else None)
