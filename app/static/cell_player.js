@@ -495,7 +495,7 @@ class CellCard {
   }
 
   buildEdge(place, operations) {
-    const line = shape("path", { class: "line", d: place.path })
+    const line = shape("path", { class: "line", d: place.path, stroke: "currentColor", opacity: 0.12 })
     const node = shape("g", { class: "edge", role: "button", tabindex: "0", transform: `translate(${place.x} ${place.y})`, "data-edge": place.index, "aria-label": place.title })
     const target = shape("rect", { class: "target", x: -BAR_WIDTH / 2 - 6, y: -22, width: BAR_WIDTH + 12, height: 42 })
     const back = shape("rect", { class: "back", x: -BAR_WIDTH / 2 - 1.5, y: -BAR_HEIGHT / 2 - 1.5, width: BAR_WIDTH + 3, height: BAR_HEIGHT + 3, rx: 2.5 })

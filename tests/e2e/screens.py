@@ -12,13 +12,19 @@ from tests.e2e.seeding import alive, seed_run
 from tests.e2e.trainings import seed_training
 
 MOMENTS = 100
-COMPONENTS = """() => {
-  const roots = [...document.querySelectorAll('*')].map((node) => node.shadowRoot).filter(Boolean)
-  const parts = roots.flatMap((root) => [...root.querySelectorAll('.egs')])
-  const shown = (part) => getComputedStyle(part).visibility === 'visible'
-  return parts.every((part) => part.childElementCount && shown(part))
+FAILED_AFTER = 30
+COMPLETE = """() => {
+  const app = document.querySelector('[data-testid=stApp]')
+  if (app.dataset.testScriptState !== 'notRunning') return false
+  if (document.querySelector('[data-testid=stSkeleton], [data-stale=true]')) return false
+  const shown = (part) => part.childElementCount && getComputedStyle(part).visibility === 'visible'
+  return [...document.querySelectorAll('.stBidiComponent')].every((place) => {
+    const roots = [...place.querySelectorAll('*')].map((node) => node.shadowRoot).filter(Boolean)
+    const parts = roots.flatMap((root) => [...root.querySelectorAll('.egs')])
+    return parts.length && parts.every(shown)
+  })
 }"""
-"""Whether every component of our own has been drawn."""
+"""Whether the script has ended, nothing is stale, and every component of ours is drawn."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +36,21 @@ class Screen:
         path: Address below the front end; ``{found}`` and others are numbers of runs.
         shows: Text that is there once the page is complete.
         height: Of the window, in pixels.
+        moments: How many the player has when it has all.
     """
 
     name: str
     path: str
     shows: str
     height: int = 1000
+    moments: int = 0
 
 
 SCREENS = (
     Screen("runs", "/", "first search"),
     Screen("new-search", "/new", "Start the search"),
-    Screen("live", "/live?run={found}", "Dilated convolution 5x5", 1500),
-    Screen("live-failed", "/live?run={failed}", "Event log"),
+    Screen("live", "/live?run={found}", "Dilated convolution 5x5", 1500, MOMENTS),
+    Screen("live-failed", "/live?run={failed}", "Event log", moments=FAILED_AFTER),
     Screen("live-waiting", "/live?run={waiting}", "cpu is taken"),
     Screen("training", "/live?run={training}", "Learning rate"),
     Screen("architecture", "/architecture?run={found}", "Latency", 1500),
@@ -65,7 +73,7 @@ def furnish(house: House) -> dict[str, int]:
     made = {
         "found": found,
         "other": run("second search", seed=1, draws=7),
-        "failed": run("failed search", seed=2, upto=30, state=RunState.FAILED),
+        "failed": run("failed search", seed=2, upto=FAILED_AFTER, state=RunState.FAILED),
         "training": seed_training(house.studio, found, name="trained"),
         "waiting": waiting,
     }
@@ -89,9 +97,12 @@ def opened(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
     page.get_by_text(screen.shows).first.wait_for(state="attached", timeout=60_000)
-    page.wait_for_function(COMPONENTS, timeout=60_000)
-    page.locator("[data-testid=stSkeleton]").first.wait_for(state="detached", timeout=60_000)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function(COMPLETE, timeout=60_000)
+    if screen.moments:
+        page.locator(f".player[data-n='{screen.moments}']").wait_for(timeout=60_000)
     page.wait_for_timeout(500)
+    page.wait_for_function(COMPLETE, timeout=60_000)
     yield page
     context.close()
     assert errors == []
