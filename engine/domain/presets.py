@@ -64,8 +64,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "wikitext2-cpu",
         "WikiText-2 on a CPU",
-        "A small cell on a part of WikiText-2, whose folder has to be given as data; ends within "
-        "ten minutes on two CPU cores.",
+        "A small cell on a part of WikiText-2, whose folder has to be given as data; takes about "
+        "fifteen minutes on one CPU core.",
         {
             "task": "language_modelling",
             "data": "wikitext2",
@@ -87,7 +87,7 @@ PRESETS: tuple[Preset, ...] = (
             "dropout_input": 0.1,
             "dropout_embedding": 0.0,
             "alpha_learning_rate": 0.05,
-            "cpu_threads": 2,
+            "cpu_threads": 1,
         },
     ),
     Preset(

@@ -25,8 +25,8 @@ ENOUGH_SECONDS = 8.0
 """After so much time the fewest steps are enough."""
 
 SAMPLE_SECONDS = 0.002
-FULL = ("out of memory", "ALLOC_FAILED")
-"""How CUDA and its libraries say that memory is full, beside torch's own exception."""
+FULL = ("out of memory", "ALLOC_FAILED", "could not create a primitive")
+"""How CUDA, its libraries and oneDNN say that memory is full, beside torch's own exception."""
 
 
 @dataclass(frozen=True)

@@ -236,7 +236,7 @@ def test_too_little_memory_is_an_answer(studio: Studio) -> None:
     config = {**SMALL, "data": "digits", "channels": 64, "batch_size": 1024}
     result_of(studio.answer("preflight", {**SMALL, "data": "digits", "train_limit": 64}))
     used = psutil.Process().memory_info().vms
-    resource.setrlimit(resource.RLIMIT_AS, (used + 150 * 2**20, hard))
+    resource.setrlimit(resource.RLIMIT_AS, (used + 500 * 2**20, hard))
     try:
         job = studio.answer("preflight", config)
     finally:
