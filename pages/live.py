@@ -83,7 +83,7 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
     lively = not run.is_ended
     refreshing(lambda: _figures(studio, run.id), every=FIGURES_SECONDS if lively else None)
     if studio.catalog() is None:
-        st.caption("The graph appears as soon as an engine has run once.")
+        refreshing(lambda: _without_catalog(studio), every=FIGURES_SECONDS)
         return
     if is_training(run):
         all_seeds(studio, run)
@@ -162,6 +162,13 @@ def _trained(studio: Studio, run: Run) -> None:
     with st.container(border=True):
         trained_cells(studio, run, genotype)
     origin_link(studio, run, genotype)
+
+
+def _without_catalog(studio: Studio) -> None:
+    """No engine has said yet what operations look like; the page goes on once one has."""
+    if studio.catalog() is not None:
+        st.rerun()
+    st.caption("The graph appears as soon as an engine has run once.")
 
 
 def _no_run() -> None:
