@@ -4,7 +4,7 @@
 // here, so that playing and scrubbing need no server at all.
 
 const VERSION = new URL(import.meta.url).search
-const { Poller, after, element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const { Poller, after, element, scroller, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 const { Frames, decode } = await import(new URL(`frames.js${VERSION}`, import.meta.url).href)
 const { hush, listen, tell } = await import(new URL(`moments.js${VERSION}`, import.meta.url).href)
 const { shape, nodeShape } = await import(new URL(`shapes.js${VERSION}`, import.meta.url).href)
@@ -490,7 +490,7 @@ class CellCard {
     for (const node of layout.nodes) this.svg.append(nodeShape(node))
     for (const edge of this.edges) this.svg.append(edge.node)
     this.root = element("section", { class: "cell" }, [
-      element("h4", { text: player.data.titles[number] }), element("div", { class: "scroll" }, [this.svg]),
+      element("h4", { text: player.data.titles[number] }), scroller(player.data.titles[number], [this.svg]),
     ])
   }
 

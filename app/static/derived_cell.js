@@ -1,7 +1,7 @@
 // Derived cells: the arc layout of the player with the kept operations only.
 
 const VERSION = new URL(import.meta.url).search
-const { element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const { element, scroller, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 const { shape, nodeShape } = await import(new URL(`shapes.js${VERSION}`, import.meta.url).href)
 
 const TAG_HEIGHT = 17
@@ -68,7 +68,7 @@ function card(data, cell) {
     svg.append(drawn)
   }
   for (const edge of kept) svg.append(tags(edge, cell.kept[edge.index], operations, cell.marks?.[edge.index]))
-  return element("section", { class: "cell" }, [element("h4", { text: cell.title }), element("div", { class: "scroll" }, [svg])])
+  return element("section", { class: "cell" }, [element("h4", { text: cell.title }), scroller(cell.title, [svg])])
 }
 
 /** In a comparison of two cells: what becomes of an operation, in words for those who cannot see it. */

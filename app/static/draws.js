@@ -1,7 +1,7 @@
 // How often operations were drawn: in each cell the band, what is expected, and what was seen.
 
 const VERSION = new URL(import.meta.url).search
-const { element, named, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const { element, named, scroller, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 
 export default function mount(component, root) {
   const { data } = component
@@ -27,7 +27,7 @@ function section(data, record) {
     element("span", { class: "node", text: `node ${node.label}` }), element("span", { class: "size" }),
   ]))
   return element("section", {}, [
-    element("div", { class: "scroll" }, [
+    scroller(`Draws of the ${record.kind} cell`, [
       element("table", {}, [element("caption"), element("thead", {}, [head]), element("tbody", {}, rows)]),
     ]),
     element("p", { class: "head", text: "Operations on at each node (drawn / expected)" }),

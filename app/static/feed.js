@@ -78,6 +78,11 @@ export function element(name, attributes = {}, children = []) {
   return node
 }
 
+/** What is wider than a phone scrolls sideways, by keyboard, too. */
+export function scroller(label, children) {
+  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, children)
+}
+
 /** A row's head of a table of edges; what stands in _{…} becomes a subscript. */
 export function named(edge) {
   const head = element("th", { scope: "row" })

@@ -4,7 +4,7 @@
 // has said the same moment, its exact values are shown.
 
 const VERSION = new URL(import.meta.url).search
-const { element, named, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const { element, named, scroller, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 const { listen, tell } = await import(new URL(`moments.js${VERSION}`, import.meta.url).href)
 
 const VISIBLE = 0.1 // share of the largest change from which a cell carries its sign
@@ -86,7 +86,7 @@ function table(run, map, kind) {
     return row
   })
   return element("section", {}, [
-    element("div", { class: "scroll" }, [
+    scroller(map.name ?? map.title, [
       element("table", {}, [element("caption"), element("thead", {}, [head]), element("tbody", {}, rows)]),
     ]),
     element("div", { class: "key", "aria-hidden": "true" }, [element("span", { text: "0 %" }), element("i"), element("span")]),

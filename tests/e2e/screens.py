@@ -97,7 +97,7 @@ def opened(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
     page.get_by_text(screen.shows).first.wait_for(state="attached", timeout=60_000)
-    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready")
     page.wait_for_function(COMPLETE, timeout=60_000)
     if screen.moments:
         page.locator(f".player[data-n='{screen.moments}']").wait_for(timeout=60_000)
