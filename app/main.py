@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.components.top import begin_at_top
 from app.frontend import open_frontend
 from app.settings import Settings
 from app.widgets import plain
@@ -74,7 +75,9 @@ def main() -> None:
             url_path="engine",
         ),
     )
-    st.navigation(pages).run()
+    page = st.navigation(pages)
+    begin_at_top(page.url_path)
+    page.run()
 
 
 main()

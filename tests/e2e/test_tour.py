@@ -91,6 +91,7 @@ def start_on_a_folder(page: Page, folder: Path, camera: Camera) -> None:
     data.click()
     data.fill(str(folder))
     data.press("Enter")
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.get_by_role("button", name="Check the data").click()
     expect(page.get_by_text(f"{10 * A_CLASS} training images")).to_be_visible()
     camera.take("tour-1-new-search")
@@ -102,6 +103,7 @@ def watch(house: House, page: Page, camera: Camera) -> None:
     """Watch it, and read whether it goes well."""
     player = Player(page)
     player.wait_for_more_than(4)
+    assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == 0
     until(lambda: house.studio.run(1).is_ended, "the search to end", seconds=900)
     assert house.studio.run(1).state is RunState.COMPLETED
     player.wait_for("run", "completed")
