@@ -31,7 +31,7 @@ def test_an_architecture_that_stood_still_to_the_end_is_to_be_taken(studio, monk
     monkeypatch.setattr("app.advice.health_of", lambda *_: health)
     found = advise(studio, run, None)
     assert (found.level, found.step) == ("take", None)
-    assert f"since epoch 15 of 20" in found.text
+    assert "since epoch 15 of 20" in found.text
     last = studio.snapshots(run.id, epochs_only=True)[-1]
     assert advise(studio, run, last.step) == found
 
