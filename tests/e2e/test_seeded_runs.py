@@ -71,9 +71,7 @@ def test_three_thousand_moments_play_scrub_and_obey_keys(house: House, page: Pag
     chosen = int(player.hook("step"))
     assert abs(chosen - 15_000) < 300
     expect(page).to_have_url(re.compile(rf"step={chosen}\b"))
-    expect(
-        page.get_by_text(f"At the moment chosen on the timeline: step {chosen:,}")
-    ).to_be_visible()
+    expect(page.get_by_text(f"At step {chosen:,}, by the rule of the search")).to_be_visible()
 
     player.slider.focus()
     page.keyboard.press("End")
