@@ -16,7 +16,10 @@ from engine.domain.run import ENDED, Run, RunState
 from engine.domain.steering import forkable, steerable
 
 ASKED = "steer-asked"
-"""Session entry: which dialog shall open, of which run, at which step."""
+"""Session entry: which dialog shall open, of which run, at which step, and its opening's number."""
+
+OPENINGS = "steer-openings"
+"""Session entry: how many dialogs were opened, so that the fields of each begin anew."""
 
 FIRST = (
     "draws",
@@ -67,19 +70,21 @@ def steer_buttons(run: Run) -> None:
 def _button(run: Run, dialog: str, label: str, icon: str, words: str) -> None:
     if st.button(label, icon=icon, key=f"live-{dialog}", help=words):
         # A fragment that refreshes itself cannot hold a dialog: the page opens it.
-        st.session_state[ASKED] = [dialog, run.id, step_from_query()]
+        opening = st.session_state.get(OPENINGS, 0) + 1
+        st.session_state[OPENINGS] = opening
+        st.session_state[ASKED] = [dialog, run.id, step_from_query(), opening]
         st.rerun()
 
 
 def open_asked(studio: Studio, run: Run) -> None:
     """Open the dialog that was asked for, until it is closed."""
-    dialog, run_id, step = st.session_state.get(ASKED, (None, None, None))
+    dialog, run_id, step, opening = st.session_state.get(ASKED, (None, None, None, 0))
     if run_id != run.id or not isinstance(run.config, SearchConfig):
         close()
     elif dialog == "fork":
-        _fork(studio, run, step)
+        _fork(studio, run, step, opening)
     elif dialog == "change" and (run.state is RunState.FAILED or run.state not in ENDED):
-        _change(studio, run)
+        _change(studio, run, opening)
     else:
         close()
 
@@ -109,7 +114,7 @@ def wishes_line(studio: Studio, run: Run) -> None:
 
 
 @st.dialog("Fork this search", width="large", on_dismiss=close)
-def _fork(studio: Studio, run: Run, step: int | None) -> None:
+def _fork(studio: Studio, run: Run, step: int | None, opening: int) -> None:
     snapshot = studio.snapshot(run.id, step)
     if snapshot is None:
         st.info("Nothing has been recorded yet that a fork could start from.")
@@ -125,10 +130,11 @@ def _fork(studio: Studio, run: Run, step: int | None) -> None:
         "Task, data, cells and sizes stay the same, since weights and probabilities belong to "
         "them. " + EXAMPLE
     )
+    key = f"fork-{opening}"
     name = st.text_input(
-        "Name", f"{run.name}, from step {snapshot.step}", key="fork-name", max_chars=120
+        "Name", f"{run.name}, from step {snapshot.step}", key=f"{key}-name", max_chars=120
     )
-    values = _fields(start, forkable(), key=f"fork-{run.id}-{snapshot.step}")
+    values = _fields(start, forkable(), key=key)
     changes = {key: value for key, value in values.items() if value != getattr(start, key)}
     _names(studio, run)
     _told(start, changes)
@@ -140,7 +146,7 @@ def _fork(studio: Studio, run: Run, step: int | None) -> None:
 
 
 @st.dialog("Change this search", width="large", on_dismiss=close)
-def _change(studio: Studio, run: Run) -> None:
+def _change(studio: Studio, run: Run, opening: int) -> None:
     start = run.search
     when = (
         "from its next step on, within a second or so"
@@ -155,7 +161,7 @@ def _change(studio: Studio, run: Run) -> None:
         "Everything else belongs to what has been computed so far, and takes a fork to change. "
         "Schedules run over the whole number of epochs, the new one if it changes. " + EXAMPLE
     )
-    values = _fields(start, steerable(start), key=f"change-{run.id}")
+    values = _fields(start, steerable(start), key=f"change-{opening}")
     changes = {key: value for key, value in values.items() if value != getattr(start, key)}
     _names(studio, run)
     _told(start, changes)

@@ -78,4 +78,5 @@ def test_a_closed_dialog_changes_nothing_and_opens_again(house: House, page: Pag
     expect(dialog).to_be_hidden()
     dialog = opened(page, "live-fork")
     expect(dialog.get_by_role("button", name="Start the fork")).to_be_visible()
+    expect(dialog.get_by_text("Nothing is changed yet.")).to_be_visible()
     assert len(studio.runs()) == before

@@ -29,12 +29,12 @@ def test_a_fork_starts_at_the_chosen_moment_with_what_was_changed(studio, page: 
     shown = words(test)
     assert "starts from the probabilities of **step 40**" in shown
     assert "Nothing is changed yet." in shown
-    test.number_input(key=f"fork-{run.id}-40-draws").set_value(2).run()
-    test.text_input(key=f"fork-{run.id}-40-banned").set_value("*:*:none").run()
+    test.number_input(key="fork-1-draws").set_value(2).run()
+    test.text_input(key="fork-1-banned").set_value("*:*:none").run()
     shown = unescaped(test)
     assert "Draws M: 4 → 2" in shown
     assert "Banned operations: – → *:*:none" in shown
-    test.text_input(key="fork-name").set_value("fewer draws").run()
+    test.text_input(key="fork-1-name").set_value("fewer draws").run()
     test.button(key="fork-start").click().run()
     assert not test.exception
     made = studio.runs()[0]
@@ -59,7 +59,7 @@ def test_a_wrong_pattern_is_told_in_the_dialog_and_nothing_starts(studio, page: 
     run = seeded(studio, RunState.COMPLETED)
     test = page("live", run=run.id)
     test.button(key="live-fork").click().run()
-    test.text_input(key=f"fork-{run.id}-70-banned").set_value("*:*:pool").run()
+    test.text_input(key="fork-1-banned").set_value("*:*:pool").run()
     test.button(key="fork-start").click().run()
     assert not test.exception
     assert any("no operation 'pool'" in error.value.replace("\\", "") for error in test.error)
@@ -71,7 +71,7 @@ def test_a_paused_search_is_changed_from_its_checkpoint_on(studio, page: OpenPag
     test = page("live", run=run.id)
     test.button(key="live-change").click().run()
     assert test.button(key="change-sure").disabled
-    test.number_input(key=f"change-{run.id}-epochs").set_value(30).run()
+    test.number_input(key="change-1-epochs").set_value(30).run()
     assert "Changed: Epochs (epochs): 20 → 30" in unescaped(test)
     test.button(key="change-sure").click().run()
     assert not test.exception
