@@ -6,7 +6,7 @@ from app.health_words import EXPLANATION, PHASES, VERDICTS, health_of, measures
 from app.studio import Studio
 from app.widgets import plain, step_from_query
 from engine.domain.health import Verdict
-from engine.domain.run import Run
+from engine.domain.run import Run, RunState
 
 BADGES: dict[Verdict, tuple[str, str]] = {
     Verdict.EARLY: (":material/hourglass_empty:", "gray"),
@@ -16,6 +16,9 @@ BADGES: dict[Verdict, tuple[str, str]] = {
     Verdict.COLLAPSED: (":material/compress:", "red"),
 }
 """Icon and colour beside the words of a verdict: never colour alone."""
+
+FAILED = "The run failed; until then:"
+"""What stands before the verdict on a search that came to no good end."""
 
 
 def health_panel(studio: Studio, run: Run) -> None:
@@ -27,6 +30,8 @@ def health_panel(studio: Studio, run: Run) -> None:
         return
     icon, colour = BADGES[health.verdict]
     with st.container(horizontal=True, vertical_alignment="center"):
+        if run.state is RunState.FAILED:
+            st.badge(FAILED, icon=":material/error:", color="red")
         st.badge(VERDICTS[health.verdict], icon=icon, color=colour)  # type: ignore[arg-type]
         st.markdown(PHASES[health.phase], width="content")
     st.caption(measures(health), help=EXPLANATION)

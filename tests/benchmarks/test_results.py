@@ -143,6 +143,7 @@ def test_the_studies_that_are_promised_are_there():
     assert {path.stem for path in STUDIES} >= {
         "table8_cifar10",
         "sensitivity_digits",
+        "sensitivity_cifar10",
         "same_size_digits",
         "estimator_nb201",
         "random_digits",

@@ -2,7 +2,8 @@
 
 from app.studio import Studio
 from engine.domain.health import examine
-from pages.health import health_of, measures
+from engine.domain.run import RunState
+from pages.health import FAILED, health_of, measures
 from tests.e2e.seeding import seed_run
 from tests.pages.conftest import OpenPage, words
 
@@ -38,3 +39,10 @@ def test_random_search_has_no_verdict(studio: Studio, page: OpenPage):
     chance = studio.store.create(config, name="chance")
     assert health_of(studio, chance) is None
     assert "first epoch" not in words(page("live", run=chance.id))
+
+
+def test_verdict_on_a_failed_search_says_first_that_it_failed(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=100, upto=60, state=RunState.FAILED)
+    shown = words(page("live", run=run.id))
+    assert FAILED in shown
+    assert shown.index(FAILED) < shown.index("Goes well")
