@@ -17,8 +17,8 @@ help: ## Say what there is
 studio: $(STUDIO) ## Install if need be, then start the studio and print its address
 	$(BIN)/egs up
 
-test: $(DEV) browser ## Run all tests
-	$(BIN)/pytest
+test: $(DEV) browser ## Run all tests, a file of them on each core
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(DEV) ## Format, lint, types and import contracts
 	$(BIN)/ruff format --check .

@@ -61,12 +61,20 @@ export class Chart {
       hooks: {
         setSelect: [(plot) => { if (plot.select.width > 0) this.zoom(true) }],
         setCursor: [(plot) => this.onCursor(plot.cursor.idx ?? null)],
+        setScale: [(plot, name) => { if (name === "x") this.said() }],
         draw: [() => this.mark(this.step)],
       },
     }, this.data, this.place)
     this.plot.over.append(this.marker)
     this.listen(this.plot.over)
     this.ink = style.color
+  }
+
+  /** The first and last step in view, for those who look from outside. */
+  said() {
+    if (!this.plot) return
+    const { min, max } = this.range()
+    this.place.dataset.range = `${Math.round(min)}-${Math.round(max)}`
   }
 
   /** A drag zooms, two clicks show everything, and one click goes to that moment. */

@@ -102,11 +102,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         cwd=tmp_path,
     )
     url = f"http://127.0.0.1:{port}"
-    until(lambda: answers(f"{url}/api/health"), "the front end to answer")
-    yield House(open_studio(Settings.from_environment(environment)), url, environment, process)
-    process.terminate()
-    process.wait(20)
-    log.close()
+    try:
+        until(lambda: answers(f"{url}/api/health"), "the front end to answer")
+        yield House(open_studio(Settings.from_environment(environment)), url, environment, process)
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
 
 
 @pytest.fixture
