@@ -2,6 +2,7 @@
 
 const VERSION = new URL(import.meta.url).search
 const { Poller, after, element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const { lastKnown, short } = await import(new URL(`chart.js${VERSION}`, import.meta.url).href)
 const { default: uPlot } = await import(new URL(`vendor/uPlot.esm.js${VERSION}`, import.meta.url).href)
 
 const HEIGHT = 360
@@ -218,10 +219,8 @@ class Overlay {
   readout(index) {
     this.runs.forEach((run, number) => {
       const column = this.points[number + 1] ?? []
-      let at = index ?? column.length - 1
-      while (at > 0 && (column[at] === null || column[at] === undefined)) at -= 1
-      const value = column[at]
-      run.value.textContent = value === null || value === undefined ? "–" : short(value)
+      const value = lastKnown(column, index ?? column.length - 1)
+      run.value.textContent = value === null ? "–" : short(value)
     })
   }
 
@@ -375,9 +374,4 @@ function read(text, first) {
     smooth: weight > 0 && weight < 1 ? weight : 0,
     log: scale === "log",
   }
-}
-
-function short(value) {
-  const size = Math.abs(value)
-  return size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(size >= 1 ? 2 : 3)
 }
