@@ -122,6 +122,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "EGS_DATABASE_URL": settings.database_url,
         "EGS_ARTIFACTS": settings.artifacts_url,
         "EGS_CPU_PLACES": str(settings.cpu_places),
+        "EGS_GPU_PLACES": str(settings.gpu_places),
         "EGS_DATA_ROOTS": os.pathsep.join(str(root) for root in settings.data_roots),
         "EGS_HOST": settings.host,
         "EGS_PORT": str(settings.port),

@@ -17,6 +17,7 @@ class Settings:
         database_url: ``sqlite:///PATH`` or ``postgresql://…`` (``EGS_DATABASE_URL``).
         artifacts_url: A folder, or the URL of an object store (``EGS_ARTIFACTS``).
         cpu_places: Searches that share the CPU at a time (``EGS_CPU_PLACES``).
+        gpu_places: Searches that share one GPU at a time (``EGS_GPU_PLACES``).
         data_roots: Folders from which data may be read; empty allows every path
             of this machine (``EGS_DATA_ROOTS``, separated like ``PATH``).
         host: Address that the front end listens on (``EGS_HOST``).
@@ -33,6 +34,7 @@ class Settings:
     database_url: str
     artifacts_url: str
     cpu_places: int = 1
+    gpu_places: int = 1
     data_roots: tuple[Path, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8501
@@ -56,6 +58,7 @@ class Settings:
             database_url=values.get("EGS_DATABASE_URL") or f"sqlite:///{home / 'studio.db'}",
             artifacts_url=values.get("EGS_ARTIFACTS") or str(home / "artifacts"),
             cpu_places=_number(values, "EGS_CPU_PLACES", 1, low=0, high=1024),
+            gpu_places=_number(values, "EGS_GPU_PLACES", 1, low=1, high=1024),
             data_roots=tuple(Path(root).expanduser().resolve() for root in roots if root),
             truth_tables=tuple(Path(table).expanduser().absolute() for table in tables if table),
             example=bool(_number(values, "EGS_EXAMPLE", 1, low=0, high=1)),

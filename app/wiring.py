@@ -68,4 +68,6 @@ def open_launcher(settings: Settings) -> Launcher:
     """What starts worker processes: those of this machine."""
     from engine.runtime.launchers.local import LocalLauncher
 
-    return LocalLauncher(settings.home / "logs", cpu_places=settings.cpu_places)
+    return LocalLauncher(
+        settings.home / "logs", cpu_places=settings.cpu_places, gpu_places=settings.gpu_places
+    )

@@ -78,12 +78,14 @@ class Comparison:
         settings: What differs from the preset.
         training_epochs: Epochs of each training from scratch.
         genotype: A cell that has been found before; None searches.
+        device: Where searches and trainings run.
     """
 
     preset: str
     settings: Mapping[str, Any]
     training_epochs: int
     genotype: Genotype | None = None
+    device: torch.device = CPU
 
     def search_config(self, seed: int) -> SearchConfig:
         """All settings of the search."""
@@ -165,6 +167,7 @@ def parser() -> argparse.ArgumentParser:
         "--genotype", action="append", default=[], metavar="PRESET=FILE", help="a cell found before"
     )
     made.add_argument("--threads", type=int, help="CPU threads, instead of the preset's")
+    made.add_argument("--device", type=torch.device, default="cpu", help="cpu, or cuda for a GPU")
     made.add_argument("--random-cells", type=int, default=1, help="random cells a seed")
     made.add_argument("--quick", action="store_true", help="one epoch on few data, one seed")
     made.add_argument("--out", type=Path, help=f"the JSON file; {RAW.name} in benchmarks/raw")
@@ -186,6 +189,7 @@ def comparisons(given: argparse.Namespace) -> list[Comparison]:
             {**settings, **shared},
             1 if given.quick else TRAINING_EPOCHS[name],
             found.get(name),
+            given.device,
         )
         for name, settings in chosen.items()
     ]
@@ -202,7 +206,8 @@ def compare(
 ) -> None:
     """Search, derive, and train everything that is compared, with one seed."""
     config = comparison.search_config(search_seed)
-    set_up_torch(config, CPU)
+    device = comparison.device
+    set_up_torch(config, device)
     data = load_data(config)
 
     def obtain(network: str, cell: int, given: RunConfig, measure: Callable[[], Row]) -> Row:
@@ -212,18 +217,18 @@ def compare(
 
     genotype = comparison.genotype
     if genotype is None:
-        found = obtain("search", 0, config, partial(searched, config, data))
+        found = obtain("search", 0, config, partial(searched, config, data, device))
         genotype = from_json(json.dumps(found["genotype"]))
     training = comparison.training_config(genotype, seed)
 
     def train_derived(training: TrainingConfig) -> Row:
-        return trained(derived_loop(training, data))
+        return trained(derived_loop(training, data, device))
 
     derived = obtain("searched", 0, training, partial(train_derived, training))
     kind = "lstm" if config.task == "language_modelling" else "residual"
 
     def train_hand_made() -> Row:
-        return trained(hand_made_loop(training, data, derived["parameters"]))
+        return trained(hand_made_loop(training, data, device, derived["parameters"]))
 
     obtain(kind, 0, training, train_hand_made)
     for cell in range(random_cells):
@@ -242,10 +247,10 @@ def settings_of(config: RunConfig) -> Row:
     return {"settings": settings}
 
 
-def searched(config: SearchConfig, data: Any) -> Row:
+def searched(config: SearchConfig, data: Any, device: torch.device) -> Row:
     """Run a search to its end; its figures and what it derived."""
     started = time.perf_counter()
-    *_, last = assemble_search(config, data, CPU)
+    *_, last = assemble_search(config, data, device)
     if last.derived is None:
         raise ValueError("a search ends with the end of an epoch, which derives a cell")
     genotype = from_masks(
@@ -260,12 +265,14 @@ def searched(config: SearchConfig, data: Any) -> Row:
     }
 
 
-def derived_loop(config: TrainingConfig, data: Any) -> TrainingLoop:
+def derived_loop(config: TrainingConfig, data: Any, device: torch.device) -> TrainingLoop:
     """The training of the configuration's genotype."""
-    return assemble_training(config, data, CPU, report=print)
+    return assemble_training(config, data, device, report=print)
 
 
-def hand_made_loop(config: TrainingConfig, data: Any, parameters: int) -> TrainingLoop:
+def hand_made_loop(
+    config: TrainingConfig, data: Any, device: torch.device, parameters: int
+) -> TrainingLoop:
     """The same training of a hand-made network with that number of parameters."""
     random = generator(config.seed, "weights")
     network: nn.Module
@@ -286,10 +293,11 @@ def hand_made_loop(config: TrainingConfig, data: Any, parameters: int) -> Traini
         network = model
     else:
         network = residual_of_size(parameters, network_shape(config, data.summary), random)
+    network.to(device)
     task = build_task(
         config,
         data,
-        CPU,
+        device,
         label_smoothing=config.label_smoothing,
         evaluation_streams=EVALUATION_STREAMS,
     )

@@ -16,15 +16,18 @@ from engine.domain.ports import Device
 CPU = "cpu"
 
 
-def find_devices(*, cpu_places: int, visible: str | None = None) -> tuple[Device, ...]:
+def find_devices(
+    *, cpu_places: int, gpu_places: int = 1, visible: str | None = None
+) -> tuple[Device, ...]:
     """The GPUs of this machine, then its CPU.
 
     Args:
         cpu_places: How many searches may share the CPU; 0 leaves it out.
+        gpu_places: How many searches may share one GPU.
         visible: What ``CUDA_VISIBLE_DEVICES`` says; None shows every GPU.
     """
     cpu = (find_cpu(cpu_places),) if cpu_places else ()
-    return (*visible_gpus(find_gpus(), visible), *cpu)
+    return (*visible_gpus(find_gpus(gpu_places), visible), *cpu)
 
 
 def find_cpu(places: int) -> Device:
@@ -34,23 +37,23 @@ def find_cpu(places: int) -> Device:
     return Device(CPU, None, label, psutil.virtual_memory().total, places)
 
 
-def find_gpus() -> tuple[Device, ...]:
+def find_gpus(places: int = 1) -> tuple[Device, ...]:
     """Every NVIDIA GPU in the driver's order; none without a driver."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return ()
     try:
-        return tuple(_gpu(index) for index in range(pynvml.nvmlDeviceGetCount()))
+        return tuple(_gpu(index, places) for index in range(pynvml.nvmlDeviceGetCount()))
     finally:
         pynvml.nvmlShutdown()
 
 
-def _gpu(index: int) -> Device:
+def _gpu(index: int, places: int) -> Device:
     handle = pynvml.nvmlDeviceGetHandleByIndex(index)
     memory = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
     uuid, name = pynvml.nvmlDeviceGetUUID(handle), pynvml.nvmlDeviceGetName(handle)
-    return Device(str(uuid), index, str(name), memory)
+    return Device(str(uuid), index, str(name), memory, places)
 
 
 def visible_gpus(gpus: Sequence[Device], setting: str | None) -> tuple[Device, ...]:

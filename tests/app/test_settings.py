@@ -26,6 +26,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "EGS_DATABASE_URL": "postgresql://db/egs",
             "EGS_ARTIFACTS": "s3://bucket/egs",
             "EGS_CPU_PLACES": "3",
+            "EGS_GPU_PLACES": "2",
             "EGS_DATA_ROOTS": os.pathsep.join([str(tmp_path / "a"), "", str(tmp_path / "b")]),
             "EGS_HOST": "0.0.0.0",
             "EGS_PORT": "9000",
@@ -33,7 +34,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
     )
     roots = (tmp_path / "a", tmp_path / "b")
     assert settings == Settings(
-        tmp_path, "postgresql://db/egs", "s3://bucket/egs", 3, roots, "0.0.0.0", 9000
+        tmp_path, "postgresql://db/egs", "s3://bucket/egs", 3, 2, roots, "0.0.0.0", 9000
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.compare_texts_and_scenes import (
+    CPU,
     TRAINING_EPOCHS,
     Comparison,
     Figures,
@@ -53,25 +54,25 @@ def data_of(comparison: Comparison):
 )
 def test_a_hand_made_network_is_trained_as_the_derived_one_is(comparison, score):
     data = data_of(comparison)
-    found = searched(comparison.search_config(3), data)
+    found = searched(comparison.search_config(3), data, CPU)
     genotype = from_json(json.dumps(found["genotype"]))
     config = comparison.training_config(genotype, 3)
-    derived_training = derived_loop(config, data)
+    derived_training = derived_loop(config, data, CPU)
     derived = trained(derived_training)
-    other_training = hand_made_loop(config, data, derived["parameters"])
+    other_training = hand_made_loop(config, data, CPU, derived["parameters"])
     other = trained(other_training)
     assert derived.keys() == other.keys()
     assert {f"test_{score}", f"validation_{score}", "parameters"} <= derived.keys()
     assert derived["steps"] == other["steps"] == 2 * derived_training.task.steps_per_epoch
     assert other["parameters"] == pytest.approx(derived["parameters"], rel=0.1)
     assert type(other_training.network) is not type(derived_training.network)
-    again = trained(hand_made_loop(config, data, derived["parameters"]))
+    again = trained(hand_made_loop(config, data, CPU, derived["parameters"]))
     assert again[f"test_{score}"] == other[f"test_{score}"]
 
 
 def test_a_training_has_the_settings_of_the_search_but_for_its_length():
     search = TEXT.search_config(1)
-    genotype = from_json(json.dumps(searched(search, data_of(TEXT))["genotype"]))
+    genotype = from_json(json.dumps(searched(search, data_of(TEXT), CPU)["genotype"]))
     training = TEXT.training_config(genotype, 1)
     assert training.epochs == 2
     assert training.seed == 1
@@ -116,7 +117,7 @@ def test_folders_choose_what_is_compared():
 
 def test_a_cell_that_was_found_before_is_not_searched_again(tmp_path):
     data = data_of(TEXT)
-    genotype = from_json(json.dumps(searched(TEXT.search_config(0), data)["genotype"]))
+    genotype = from_json(json.dumps(searched(TEXT.search_config(0), data, CPU)["genotype"]))
     file = tmp_path / "found.json"
     file.write_text(to_json(genotype), "utf-8")
     given = ["--wikitext2", "wiki", "--genotype", f"wikitext2-cpu={file}", "--threads", "1"]

@@ -70,7 +70,7 @@ def test_what_is_shared_opens_elsewhere(house: House, page: Page):
     for label in ("report", "replay"):
         text = taken[label].decode()
         assert "to be shared" in text
-        assert "src=\"http" not in text
+        assert 'src="http' not in text
     with Image.open(io.BytesIO(taken["animation"])) as animation:
         assert animation.format == "GIF"
         assert animation.n_frames > 1

@@ -90,7 +90,7 @@ def test_every_variable_in_the_readme_is_read_somewhere_and_the_other_way_round(
 def test_defaults_of_the_variables_are_those_of_the_settings():
     settings = Settings.from_environment({})
     assert f"`{settings.host}`, `{settings.port}`" in README
-    assert settings.cpu_places == 1
+    assert settings.cpu_places == settings.gpu_places == 1
     assert str(settings.home).endswith("/.egs-studio")
 
 

@@ -22,6 +22,7 @@ class LocalLauncher:
     Args:
         log_folder: Where the output goes, one file a run or job and attempt.
         cpu_places: How many searches may share the CPU.
+        gpu_places: How many searches may share one GPU.
         environment: Variables for the workers beside those of this process.
     """
 
@@ -30,10 +31,11 @@ class LocalLauncher:
         log_folder: Path,
         *,
         cpu_places: int = 1,
+        gpu_places: int = 1,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._log_folder = log_folder
-        self._cpu_places = cpu_places
+        self._places = {"cpu_places": cpu_places, "gpu_places": gpu_places}
         self._environment = dict(environment or {})
         self._children: list[subprocess.Popen[bytes]] = []
         self._ending: dict[str, Thread] = {}
@@ -41,7 +43,7 @@ class LocalLauncher:
     def capacity(self) -> Capacity:
         """The devices that are there now."""
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        return Capacity(find_devices(cpu_places=self._cpu_places, visible=visible))
+        return Capacity(find_devices(**self._places, visible=visible))
 
     def submit(
         self,
