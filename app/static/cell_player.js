@@ -159,6 +159,7 @@ class Player {
     this.range.oninput = () => this.scrub(Number(this.range.value))
     this.range.onchange = () => this.report()
     this.strips = element("div", { class: "strips" })
+    this.strip = { left: 0, width: 0 }
     this.playhead = element("div", { class: "playhead" })
     this.ticks = element("canvas", { class: "ticks", "aria-hidden": "true" })
     this.strips.append(this.ticks)
@@ -353,21 +354,29 @@ class Player {
 
   resized() {
     for (const card of this.cards) card.resized()
+    this.measureStrips()
     this.cells.classList.toggle("beside", this.root.clientWidth >= 1300)
     this.drawStrips()
   }
 
+  /** Where the strips stand; read here only, since a step that reads it would force a layout. */
+  measureStrips() {
+    const { offsetLeft: left, clientWidth: width } = this.stripCanvases[0]
+    this.strip = { left, width }
+  }
+
   movePlayhead() {
-    const canvas = this.stripCanvases[0]
+    const { left, width } = this.strip
     const share = (this.position + 0.5) / Math.max(1, this.frames.count)
-    this.playhead.style.transform = `translateX(${canvas.offsetLeft + canvas.clientWidth * share}px)`
+    this.playhead.style.transform = `translateX(${left + width * share}px)`
     this.playhead.hidden = this.position < 0
   }
 
   drawStrips() {
     cancelAnimationFrame(this.stripping)
     this.stripping = requestAnimationFrame(() => {
-      const width = this.stripCanvases[0].clientWidth
+      this.measureStrips()
+      const { width } = this.strip
       if (!width || !this.frames.count) return
       const columns = Math.min(this.frames.count, width * Math.min(2, devicePixelRatio || 1))
       const changes = new Float32Array(columns)

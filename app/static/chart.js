@@ -127,6 +127,7 @@ export class Chart {
   resized() {
     const width = this.place.clientWidth
     if (!width) return
+    if (this.plot?.width === width) return
     if (this.plot) this.plot.setSize({ width, height: HEIGHT })
     else if (this.data && !this.empty) this.make()
   }

@@ -8,6 +8,7 @@ const { element, named, scroller, styled } = await import(new URL(`feed.js${VERS
 const { listen, tell } = await import(new URL(`moments.js${VERSION}`, import.meta.url).href)
 
 const VISIBLE = 0.1 // share of the largest change from which a cell carries its sign
+const REST_MS = 150 // after the last move, cells get their words anew
 const mounted = new WeakMap()
 
 export default function mount(component, root) {
@@ -32,7 +33,8 @@ class Maps {
     const frame = JSON.stringify([data.run, data.maps.map((map) => [map.kind, map.edges, map.operations])])
     if (root.dataset.frame !== frame) {
       root.dataset.frame = frame
-      root.replaceChildren(...data.maps.map((map, kind) => table(data.run, map, kind)))
+      this.tables = data.maps.map((map, kind) => table(data.run, map, kind))
+      root.replaceChildren(...this.tables.map(({ section }) => section))
       styled(root, "heatmap.css", VERSION).then(() => root.classList.add("ready"))
       this.stop?.()
       this.moment = null
@@ -53,11 +55,17 @@ class Maps {
     const { data, moment, root } = this
     const follows = moment && moment.step !== data.step
     root.dataset.step = follows ? moment.step : data.step
-    data.maps.forEach((map, kind) => fill(root.children[kind], follows ? at(moment, map, kind, data) : map, data))
+    const shown = data.maps.map((map, kind) => (follows ? at(moment, map, kind, data) : map))
+    shown.forEach((map, kind) => fill(this.tables[kind], map, data))
+    clearTimeout(this.resting)
+    const speak = () => shown.forEach((map, kind) => describe(this.tables[kind], map, data))
+    if (follows) this.resting = setTimeout(speak, REST_MS)
+    else speak()
   }
 
   close() {
     this.stop?.()
+    clearTimeout(this.resting)
     cancelAnimationFrame(this.frame)
   }
 }
@@ -78,6 +86,7 @@ function at({ frames, position, step }, map, kind, { since = null }) {
   }
 }
 
+/** The parts of one table; `shades` holds what each cell shows, so that only changes are written. */
 function table(run, map, kind) {
   const head = element("tr", {}, [element("td"), ...map.operations.map((name) => element("th", { scope: "col", text: name }))])
   const rows = map.edges.map((title, edge) => {
@@ -85,12 +94,15 @@ function table(run, map, kind) {
     if (run) leads(row, run, { kind, edge })
     return row
   })
-  return element("section", {}, [
+  const caption = element("caption")
+  const key = [element("span"), element("i"), element("span")]
+  const section = element("section", {}, [
     scroller(map.name ?? map.title, [
-      element("table", {}, [element("caption"), element("thead", {}, [head]), element("tbody", {}, rows)]),
+      element("table", {}, [caption, element("thead", {}, [head]), element("tbody", {}, rows)]),
     ]),
-    element("div", { class: "key", "aria-hidden": "true" }, [element("span", { text: "0 %" }), element("i"), element("span")]),
+    element("div", { class: "key", "aria-hidden": "true" }, key),
   ])
+  return { section, caption, key, rows, cells: rows.map((row) => [...row.children].slice(1)), shades: rows.map(() => []) }
 }
 
 /** A row leads to the curve of its edge; its head is a button for the keyboard. */
@@ -103,27 +115,37 @@ function leads(row, run, edge) {
   row.onclick = () => tell(run, "edge", edge)
 }
 
-function fill(section, map, { colours, top, signed = false, mark = "drawn" }) {
-  const largest = top ?? Math.max(...map.probabilities.flat().map(Math.abs))
-  section.querySelector("caption").replaceChildren(
-    element("strong", { text: map.title }), element("span", { text: map.normalisation }),
-  )
-  section.querySelector(".key i").style.background = `linear-gradient(90deg, ${colours.join(", ")})`
-  section.querySelector(".key span:first-child").textContent = signed ? points(-largest) : "0 %"
-  section.querySelector(".key span:last-child").textContent = signed ? points(largest) : percent(largest)
-  section.querySelectorAll("tbody tr").forEach((row, edge) => {
-    map.probabilities[edge].forEach((probability, k) => {
-      const cell = row.children[k + 1]
-      const drawn = map.drawn[edge][k]
-      const words = `${signed ? points(probability) : percent(probability)}${drawn ? `, ${mark}` : ""}`
-      const share = largest ? probability / largest : 0
-      cell.style.background = shade(signed ? (share + 1) / 2 : share, colours)
-      cell.classList.toggle("drawn", drawn && !signed)
-      cell.textContent = signed && Math.abs(share) >= VISIBLE ? (share > 0 ? "+" : "−") : ""
+function fill({ caption, key, cells, shades }, map, { colours, top, signed = false }) {
+  const largest = largestOf(map, top)
+  caption.replaceChildren(element("strong", { text: map.title }), element("span", { text: map.normalisation }))
+  key[1].style.background = `linear-gradient(90deg, ${colours.join(", ")})`
+  key[0].textContent = signed ? points(-largest) : "0 %"
+  key[2].textContent = signed ? points(largest) : percent(largest)
+  cells.forEach((row, edge) => row.forEach((cell, k) => {
+    const share = largest ? map.probabilities[edge][k] / largest : 0
+    const colour = shade(signed ? (share + 1) / 2 : share, colours)
+    if (shades[edge][k] !== colour) cell.style.background = shades[edge][k] = colour
+    cell.classList.toggle("drawn", map.drawn[edge][k] && !signed)
+    const sign = signed && Math.abs(share) >= VISIBLE ? (share > 0 ? "+" : "−") : ""
+    if (cell.textContent !== sign) cell.textContent = sign
+  }))
+}
+
+/** What a cell says to those who point at it or listen. */
+function describe({ rows, cells }, map, { signed = false, mark = "drawn" }) {
+  cells.forEach((row, edge) => {
+    const title = rows[edge].children[0].textContent
+    row.forEach((cell, k) => {
+      const probability = map.probabilities[edge][k]
+      const words = `${signed ? points(probability) : percent(probability)}${map.drawn[edge][k] ? `, ${mark}` : ""}`
       cell.setAttribute("aria-label", words)
-      cell.title = `${row.children[0].textContent}, ${map.operations[k]}: ${words}`
+      cell.title = `${title}, ${map.operations[k]}: ${words}`
     })
   })
+}
+
+function largestOf(map, top) {
+  return top ?? Math.max(...map.probabilities.flat().map(Math.abs))
 }
 
 /** Between two neighbours of the scale; `share` from 0 to 1. */

@@ -250,6 +250,9 @@ class History {
   }
 
   resized() {
+    const { clientWidth } = this.root
+    if (clientWidth === this.width) return
+    this.width = clientWidth
     this.edgeCard.chart.resized()
     this.nodeCard.chart.resized()
     this.drawMaps()
@@ -319,7 +322,7 @@ class EdgeMap {
   }
 
   mark(share) {
-    this.head.style.transform = `translateX(${this.plot.clientWidth * share}px)`
+    this.head.style.transform = `translateX(${100 * share}%)`
   }
 
   /** Edge and column under the pointer. */
