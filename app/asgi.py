@@ -6,12 +6,13 @@ follow one search.
 
 import gzip
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from app.frontend import Frontend, api_mounted, open_frontend
@@ -23,6 +24,23 @@ from engine.domain.run import Run
 
 PAGE_OF_FRAMES = 20_000
 CHUNK_BYTES = 1 << 20
+PAGES = ("new", "live", "architecture", "compare", "engine")
+"""Addresses of all pages but the first, which is at the root."""
+BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin }</script>"
+"""Tells Streamlit's script where its server is. Below the root it would first ask at addresses that
+do not exist, which costs two requests and leaves two errors in the browser's console."""
+
+
+@cache
+def _entry() -> str:
+    """Streamlit's HTML file with our line in it."""
+    text = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    return text.replace("<head>", f"<head>{BASE}", 1)
+
+
+def entry(_request: Request) -> Response:
+    """The page that every address of the studio but the root begins with."""
+    return HTMLResponse(_entry(), headers={"cache-control": "no-cache"})
 
 
 def health(_request: Request) -> Response:
@@ -123,6 +141,7 @@ def answer_http_error(_request: Request, error: Exception) -> Response:
 
 Endpoint = Callable[[Request], Response]
 ROUTES: dict[str, Endpoint] = {
+    **{f"/{page}": entry for page in PAGES},
     "/api/health": health,
     "/api/runs/{run_id:int}/frames": frames,
     "/api/runs/{run_id:int}/series": series,

@@ -18,6 +18,7 @@ from engine.domain.ports import Device
 from engine.domain.presets import PRESETS, Preset, preset_config
 from engine.domain.run import Run
 from pages.before_start import looks
+from pages.run_rows import SHORT_TASKS
 
 OPEN_GROUPS = frozenset({"Task"})
 GROUP_WORDS = {
@@ -30,11 +31,12 @@ GROUP_WORDS = {
     "Reproducibility": "Seed, device and threads.",
 }
 
-TASK_WORDS = {
-    "image_classification": ":material/image: Images",
-    "language_modelling": ":material/article: Texts",
-    "semantic_segmentation": ":material/texture: Scenes",
+TASK_ICONS = {
+    "image_classification": ":material/image:",
+    "language_modelling": ":material/article:",
+    "semantic_segmentation": ":material/texture:",
 }
+TASK_WORDS = {task: f"{icon} {SHORT_TASKS[task]}" for task, icon in TASK_ICONS.items()}
 TASKS = tuple(TASK_WORDS)
 EGS = Preset(
     "egs",

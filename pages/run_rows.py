@@ -11,6 +11,13 @@ from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunState
 from engine.domain.run_list import RunSummary, share_done, summary_of
 
+SHORT_TASKS = {
+    "image_classification": "Images",
+    "language_modelling": "Texts",
+    "semantic_segmentation": "Scenes",
+}
+"""What a task is about, as New search asks it; a column has no room for its whole name."""
+
 COLUMNS = (
     Column("name", "Name"),
     Column("number", "Run", "number"),
@@ -56,7 +63,7 @@ def _row(run: RunSummary, tasks: Mapping[str, str], now: datetime) -> dict[str, 
         "number": run.id,
         "kind": run.purpose.capitalize(),
         "state": [word, word],
-        "task": task_label(run.task, tasks),
+        "task": SHORT_TASKS.get(run.task) or task_label(run.task, tasks),
         "data": data_name(run.data),
         "progress": [_progress_words(run), share_done(run)],
         "score": [figure_words(run), score],

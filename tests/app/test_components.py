@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import stat
 import struct
 import subprocess
@@ -255,6 +256,16 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[s
 
 def test_health_answers_once_the_database_does(ask):
     assert ask("/api/health").json() == {"status": "ok", "runs": 0}
+
+
+def test_every_page_begins_with_streamlit_s_file_that_knows_its_server(ask):
+    main = Path(asgi.__file__).with_name("main.py").read_text()
+    assert {"", *asgi.PAGES} == set(re.findall(r'url_path="(\w*)"', main))
+    for name in asgi.PAGES:
+        answer = ask(f"/{name}?run=1")
+        assert answer.headers["content-type"].startswith("text/html")
+        assert f"<head>{asgi.BASE}" in answer.text
+        assert '<div id="root">' in answer.text
 
 
 def test_route_of_an_unknown_run_is_not_found(ask):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from app.settings import Settings
 from app.studio import Studio
@@ -62,14 +62,20 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def is_fault(said: ConsoleMessage) -> bool:
+    """Whether a message of the console is an error; a connection that a test has cut is none."""
+    return said.type == "error" and "net::ERR_" not in said.text
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh tab; an error of a script fails the test."""
+    """A fresh tab; an error of a script or in the console fails the test."""
     context = browser.new_context(viewport=VIEWPORT, accept_downloads=True)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_SECONDS * 1000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if is_fault(said) else None)
     yield page
     context.close()
     assert errors == []

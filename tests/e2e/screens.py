@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Browser, Page
 
 from engine.domain.run import Run, RunState
-from tests.e2e.conftest import House
+from tests.e2e.conftest import House, is_fault
 from tests.e2e.seeding import alive, seed_run
 from tests.e2e.trainings import seed_training
 
@@ -95,6 +95,7 @@ def opened(
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if is_fault(said) else None)
     page.goto(url)
     page.get_by_text(screen.shows).first.wait_for(state="attached", timeout=60_000)
     page.evaluate("document.fonts.ready")

@@ -55,7 +55,7 @@ def test_every_state_has_a_row(studio: Studio, page: OpenPage):
     assert not test.exception
     rows = run_rows(studio.summaries(), studio.catalog(), NOW)
     assert [row["state"][0] for row in rows] == [state.value for state in reversed(RunState)]
-    assert rows[0]["task"] == "Image classification"
+    assert rows[0]["task"] == "Images"
 
 
 def test_row_shows_progress_accuracy_and_gap(studio: Studio):
