@@ -66,14 +66,16 @@ def seeds_of(studio: Studio, training: Run) -> list[Run]:
     )
 
 
+def trained_cells(studio: Studio, genotype: Genotype) -> list[Run]:
+    """Every training of the very cells, latest first."""
+    wanted = _cells_of(genotype)
+    runs = studio.store.runs(purpose="training")
+    return [run for run in runs if _cells(run.config) == wanted]
+
+
 def same_cells(studio: Studio, genotype: Genotype) -> list[Run]:
     """Completed trainings of the very cells, latest first."""
-    wanted = _cells_of(genotype)
-    return [
-        run
-        for run in studio.store.runs(purpose="training")
-        if run.state is RunState.COMPLETED and _cells(run.config) == wanted
-    ]
+    return [run for run in trained_cells(studio, genotype) if run.state is RunState.COMPLETED]
 
 
 def _identity(config: AnyConfig) -> Any:

@@ -34,6 +34,7 @@ from pages.derivation_bench import (
     latency_button,
     published_figures,
 )
+from pages.lineage import lineage_line
 from pages.moments import latest_epoch
 from pages.network import network_section
 from pages.take_home import downloads, prepared
@@ -68,6 +69,7 @@ def _of_search(studio: Studio, run: Run, feed: Feed, tables: TruthTables) -> Non
         link_to("live", "Watch it", ":material/monitoring:", run=run.id, step=step)
     found = _found(studio, run, step)
     if found is not None:
+        refreshing(lambda: lineage_line(studio, run, found.genotype))
         refreshing(lambda: advice_line(studio, studio.run(run.id), step))
         refreshing(lambda: _figures(studio, studio.run(run.id), found, tables))
         child, latency = st.columns(2)
@@ -93,6 +95,7 @@ def _of_training(studio: Studio, run: Run, feed: Feed) -> None:
     if studio.catalog() is None:
         return
     genotype = studio.derive(run.id)
+    refreshing(lambda: lineage_line(studio, run, genotype))
     refreshing(lambda: _training_figures(studio, studio.run(run.id), genotype))
     latency_button(studio, run, genotype)
     refreshing(lambda: _cells(studio, run, genotype))

@@ -1,8 +1,8 @@
 """Taking an architecture home: files made here, and files that an engine prepares."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import groupby
+from hashlib import sha256
 from typing import Any
 
 import streamlit as st
@@ -14,8 +14,10 @@ from app.widgets import plain
 from engine.domain.catalog import Card
 from engine.domain.errors import NotFound
 from engine.domain.genotype import Genotype, to_json
-from engine.domain.run import Run
+from engine.domain.metrics import main_figure
+from engine.domain.run import Checkpoint, Run
 from engine.export import EXPORTERS
+from pages.lineage import TAKE_HOME
 
 ICONS = {
     "genotype": ":material/data_object:",
@@ -30,17 +32,19 @@ ICONS = {
     "bundle": ":material/inventory_2:",
 }
 COLUMNS = 5
+SLOW = frozenset({"png", "checkpoint"})
+"""Formats whose content is made, or read, only when it is downloaded."""
 
 
 def downloads(studio: Studio, run: Run, genotype: Genotype, chosen: int | None, feed: Feed) -> None:
-    """The formats that need no torch, group by group."""
-    st.subheader("Take it home", anchor=False)
+    """The formats that need no torch, in rows: texts first, then pictures, code and weights."""
+    st.subheader("Take it home", anchor=TAKE_HOME)
     cards = [card for card in _cards(studio) if not card.by_engine and card.name in EXPORTERS]
     groups = list(dict.fromkeys(card.group for card in cards))
     ordered = sorted(cards, key=lambda card: groups.index(card.group))
-    for group, members in groupby(ordered, key=lambda card: card.group):
-        st.caption(plain(group))
-        for column, card in zip(st.columns(COLUMNS), members, strict=False):
+    for first in range(0, len(ordered), COLUMNS):
+        row = ordered[first : first + COLUMNS]
+        for column, card in zip(st.columns(COLUMNS), row, strict=False):
             with column.container(border=True, height="stretch"):
                 st.markdown(f"**{plain(card.label)}**")
                 st.caption(plain(card.description))
@@ -112,6 +116,8 @@ def _show_file(
         key=f"download-{name}",
     )
     st.caption(plain(file_words(result)))
+    if "sha256" in result:
+        digest_line(result["sha256"])
 
 
 def _cards(studio: Studio) -> tuple[Card, ...]:
@@ -121,9 +127,10 @@ def _cards(studio: Studio) -> tuple[Card, ...]:
 
 def _download(studio: Studio, run: Run, name: str, genotype: Genotype) -> None:
     exporter = EXPORTERS[name]
-    if exporter.render is not None:
+    content: bytes | None = None
+    if name not in SLOW:
         try:
-            studio.export(run.id, name, genotype=genotype)
+            content = studio.export(run.id, name, genotype=genotype).content
         except NotFound as error:
             st.caption(plain(str(error)))
             return
@@ -136,6 +143,21 @@ def _download(studio: Studio, run: Run, name: str, genotype: Genotype) -> None:
         icon=ICONS.get(name, ":material/download:"),
         key=f"download-{name}",
     )
+    if content is not None:
+        digest_line(sha256(content).hexdigest(), len(content))
+
+
+def size_words(size_bytes: int) -> str:
+    """A size as people read it."""
+    if size_bytes < 2**20:
+        return f"{size_bytes / 2**10:.1f} KiB"
+    return f"{size_bytes / 2**20:.1f} MiB"
+
+
+def digest_line(digest: str, size_bytes: int | None = None) -> None:
+    """What tells whether a file is the same one: its size and the beginning of its SHA-256."""
+    size = "" if size_bytes is None else f"{size_words(size_bytes)}, "
+    st.caption(f"{size}SHA-256 `{digest[:12]}…`", help=f"SHA-256: `{digest}`")
 
 
 def _content(studio: Studio, run_id: int, name: str, genotype: Genotype) -> Callable[[], bytes]:
@@ -146,7 +168,7 @@ def _content(studio: Studio, run_id: int, name: str, genotype: Genotype) -> Call
 
 
 def _checkpoint_link(studio: Studio, run: Run, chosen: int | None, feed: Feed) -> None:
-    """The latest checkpoint up to the chosen moment, streamed by the API where there is one."""
+    """A checkpoint up to the chosen moment, streamed by the API where there is one."""
     known = [
         found for found in studio.checkpoints(run.id) if chosen is None or found.step <= chosen
     ]
@@ -156,21 +178,43 @@ def _checkpoint_link(studio: Studio, run: Run, chosen: int | None, feed: Feed) -
     if not known:
         st.caption("Only the latest checkpoints and the best one are kept; none is that old.")
         return
-    latest = known[-1]
-    label = f"Step {latest.step:,}, {latest.size_bytes / 2**20:.1f} MiB"
-    address = feed.address(run.id, run.uid, f"artifacts/checkpoints/{latest.step}")
+    checkpoint = _choose_checkpoint(run, known)
+    address = feed.address(run.id, run.uid, f"artifacts/checkpoints/{checkpoint.step}")
     if address is not None:
-        st.link_button(label, address, icon=ICONS["checkpoint"])
-        return
-    st.download_button(
-        label,
-        data=_stored(studio, latest.key),
-        file_name=f"run-{run.id}-step-{latest.step}.pt",
-        mime="application/octet-stream",
-        on_click="ignore",
-        icon=ICONS["checkpoint"],
-        key="download-checkpoint",
+        st.link_button("Download", address, icon=ICONS["checkpoint"])
+    else:
+        st.download_button(
+            "Download",
+            data=_stored(studio, checkpoint.key),
+            file_name=f"run-{run.id}-step-{checkpoint.step}.pt",
+            mime="application/octet-stream",
+            on_click="ignore",
+            icon=ICONS["checkpoint"],
+            key="download-checkpoint",
+        )
+    digest_line(checkpoint.sha256)
+
+
+def _choose_checkpoint(run: Run, known: Sequence[Checkpoint]) -> Checkpoint:
+    """One of those that are kept, latest first."""
+    by_step = {checkpoint.step: checkpoint for checkpoint in reversed(known)}
+    task = run.config.task
+    chosen = st.selectbox(
+        "Checkpoint",
+        list(by_step),
+        format_func=lambda step: checkpoint_words(by_step[step], task),
+        key=f"checkpoint-{run.uid}",
+        label_visibility="collapsed",
     )
+    return by_step[chosen]
+
+
+def checkpoint_words(checkpoint: Checkpoint, task: str) -> str:
+    """Step, size and, where it was measured, the figure of a checkpoint."""
+    words = f"Step {checkpoint.step:,}, {size_words(checkpoint.size_bytes)}"
+    if checkpoint.score is None:
+        return words
+    return f"{words}, {main_figure(task).text(checkpoint.score)}"
 
 
 def _stored(studio: Studio, key: str) -> Callable[[], bytes]:

@@ -9,7 +9,7 @@ from engine.domain.genotype import Genotype
 from engine.domain.language_cost import LanguageShape
 
 TEXT, PICTURE, CODE, NETWORK = "Text", "Picture", "Code", "Weights and graphs"
-"""Groups in which pages show the formats."""
+"""Groups in whose order pages show the formats."""
 
 
 Shape = NetworkShape | LanguageShape

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def export_file(context: JobContext, arguments: Mapping[str, Any]) -> dict[str, 
 
     Returns:
         ``key`` in the artifact store, ``extension``, ``media_type``,
-        ``size_bytes``, ``step`` of the weights, and what was found while the
+        ``size_bytes``, ``sha256``, ``step`` of the weights, and what was found while the
         file was made, such as ``difference``.
 
     Raises:
@@ -84,6 +85,7 @@ def export_file(context: JobContext, arguments: Mapping[str, Any]) -> dict[str, 
         "extension": made.conversion.extension,
         "media_type": made.conversion.media_type,
         "size_bytes": len(made.converted.content),
+        "sha256": sha256(made.converted.content).hexdigest(),
         "step": made.step,
         **made.converted.facts,
     }

@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
@@ -134,6 +135,7 @@ def test_a_job_puts_the_onnx_file_beside_the_run_and_says_where(studio, run_id):
     with studio.artifacts.read(job.result["key"]) as file:
         content = file.read()
     assert len(content) == job.result["size_bytes"]
+    assert job.result["sha256"] == sha256(content).hexdigest()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     assert session.get_outputs()[0].name == "scores"
 
