@@ -89,4 +89,5 @@ def lineage_line(studio: Studio, run: Run, genotype: Genotype) -> None:
             if number:
                 st.caption("→", width="content")
             link_to(station.page, plain(station.label), station.icon, **station.query)
-        st.caption(f"→ [Take it home](#{TAKE_HOME})", width="content")
+        st.caption("→", width="content")
+        st.markdown(f"[Take it home](#{TAKE_HOME})", width="content")

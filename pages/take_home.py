@@ -157,7 +157,7 @@ def size_words(size_bytes: int) -> str:
 def digest_line(digest: str, size_bytes: int | None = None) -> None:
     """What tells whether a file is the same one: its size and the beginning of its SHA-256."""
     size = "" if size_bytes is None else f"{size_words(size_bytes)}, "
-    st.caption(f"{size}SHA-256 `{digest[:12]}…`", help=f"SHA-256: `{digest}`")
+    st.caption(f"{size}SHA-256 {digest[:12]}…", help=f"SHA-256: `{digest}`")
 
 
 def _content(studio: Studio, run_id: int, name: str, genotype: Genotype) -> Callable[[], bytes]:
