@@ -55,53 +55,102 @@ class CodedNodes:
     ) -> None:
         self._cell = cell
         self._activations = activations
-        self._space = space
-        self._probe = probe
+        self._last = space.nodes - 1
         self._mask = mask
-        self._drawn = (code.detach() > 0.5).tolist()
+        drawn = (code.detach() > 0.5).tolist()
         self._genes = [
             [
                 (name, space.edges[edge].source)
                 for edge in edges
                 for k, name in enumerate(space.operations)
-                if self._drawn[edge][k] and name != NONE
+                if drawn[edge][k] and name != NONE
             ]
             for edges in space.edges_of
         ]
-        self._trace: list[list[Tensor]] = []
-        self._offsets = self._make_offsets(code, shape) if code.requires_grad else None
+        self._past = _Past(
+            cell,
+            activations,
+            space,
+            drawn=drawn,
+            counts=[len(genes) for genes in self._genes],
+            probe=probe,
+            mask=mask,
+        )
+        self._offsets = _make_offsets(self._past, code, shape) if code.requires_grad else None
 
     def __call__(self, node: int, time: int, states: Sequence[Tensor]) -> Float[Tensor, "B H"]:
         """The value of a node from the states before it."""
         mean = self._cell.mean_of(node, self._genes[node], states, self._mask, self._activations)
         if self._offsets is None:
             return mean
-        if node == self._space.nodes - 1:
-            self._trace.append([state.detach() for state in states])
+        if node == self._last:
+            self._past.trace.append([state.detach() for state in states])
         return mean + self._offsets[node][time]
 
-    def _make_offsets(
-        self, code: Float[Tensor, "E K"], shape: tuple[int, int, int]
-    ) -> list[tuple[Tensor, ...]]:
-        """Per node and time step, zeros through which the code sees delta."""
-        offsets = []
-        for node, edges in enumerate(self._space.edges_of):
-            rows = code[edges.start : edges.stop]
-            zeros: Tensor = _CodeGradient.apply(rows, self._gradient_of(node), shape)
-            offsets.append(zeros.unbind(0))
-        return offsets
 
-    def _gradient_of(self, node: int) -> Callable[[Tensor], Tensor]:
+def _make_offsets(
+    past: "_Past", code: Float[Tensor, "E K"], shape: tuple[int, int, int]
+) -> list[tuple[Tensor, ...]]:
+    """Per node and time step, zeros through which the code sees delta."""
+    offsets = []
+    for node, edges in enumerate(past.space.edges_of):
+        rows = code[edges.start : edges.stop]
+        zeros: Tensor = _CodeGradient.apply(rows, past.gradient_of(node), shape)
+        offsets.append(zeros.unbind(0))
+    return offsets
+
+
+class _Past:
+    """What the backward pass needs of the forward pass.
+
+    It holds no tensor with a graph. The graph holds it: were one of the
+    offsets reachable from here, graph and offsets would hold each other, and
+    Python's collector cannot see the way through autograd, so that every
+    window of text would stay in memory.
+
+    Args:
+        cell: The weights.
+        activations: The functions by name.
+        space: The search space.
+        drawn: Per edge and operation, whether the code has it.
+        counts: Per node, how many operations it keeps.
+        probe: How what was not drawn serves the code's gradient.
+        mask: Dropout mask of the states.
+    """
+
+    def __init__(
+        self,
+        cell: RecurrentCell,
+        activations: nn.ModuleDict,
+        space: SearchSpace,
+        *,
+        drawn: list[list[bool]],
+        counts: list[int],
+        probe: Probe | None,
+        mask: Tensor | None,
+    ) -> None:
+        self._cell = cell
+        self._activations = activations
+        self.space = space
+        self._drawn = drawn
+        self._counts = counts
+        self._probe = probe
+        self._mask = mask
+        self.trace: list[list[Tensor]] = []
+
+    def gradient_of(self, node: int) -> Callable[[Tensor], Tensor]:
+        """From the gradient that reaches a node at all times to that of its part of the code."""
+
         def gradient(delta: Tensor) -> Tensor:
-            edges, all_streams = self._space.edges_of[node], delta.shape[1]
-            products = delta.new_zeros(len(edges), len(self._space.operations))
+            edges, all_streams = self.space.edges_of[node], delta.shape[1]
+            products = delta.new_zeros(len(edges), len(self.space.operations))
             weights = torch.zeros_like(products)
             for row, edge in enumerate(edges):
                 for columns, streams, weight in self._asked(edge, all_streams):
                     found = self._inner_products(node, edge, columns, delta[:, :streams])
                     products[row, columns] = torch.stack(found) * (all_streams / streams)
                     weights[row, columns] = weight
-            count = len(self._genes[node])
+            count = self._counts[node]
             if count > 1:
                 drawn = products.new_tensor(self._drawn[edges.start : edges.stop])
                 products = products - (products * drawn).sum() / count
@@ -111,7 +160,7 @@ class CodedNodes:
 
     def _asked(self, edge: int, streams: int) -> Iterator[tuple[list[int], int, float]]:
         """Which operations of an edge are run, on how many streams, with what weight."""
-        space, probe = self._space, self._probe
+        space, probe = self.space, self._probe
         columns = [k for k in range(len(space.operations)) if k != space.none_index]
         drawn = [k for k in columns if self._drawn[edge][k]]
         if drawn:
@@ -126,13 +175,13 @@ class CodedNodes:
     ) -> list[Float[Tensor, ""]]:
         """<delta, o_k(s_i)> for some operations k of one edge, over all time steps."""
         streams = delta.shape[1]
-        source = self._space.edges[edge].source
-        states = torch.stack([step[source][:streams] for step in self._trace])
+        source = self.space.edges[edge].source
+        states = torch.stack([step[source][:streams] for step in self.trace])
         mask = None if self._mask is None else self._mask[:streams]
         gates, candidates = self._cell.project(node, states, mask)
         through = delta * gates
         bypass = torch.sum((delta - through) * states)
-        names = [self._space.operations[k] for k in columns]
+        names = [self.space.operations[k] for k in columns]
         return [bypass + torch.sum(through * self._activations[n](candidates)) for n in names]
 
 

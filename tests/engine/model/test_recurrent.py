@@ -1,5 +1,7 @@
 """The recurrent supernet against a second one that runs everything, step by step."""
 
+import gc
+
 import pytest
 import torch
 from torch.nn import functional
@@ -343,3 +345,21 @@ def test_alphas_are_in_the_state_and_among_no_weights():
     assert alphas == {net.alphas["recurrent"]}
     assert alphas | weights == set(net.parameters())
     assert not alphas & weights
+
+
+@pytest.mark.parametrize("backward", [True, False])
+def test_a_window_of_text_is_forgotten_once_it_has_been_used(backward):
+    """Graph and offsets must not hold each other: the collector does not see through autograd."""
+    net = build(dropouts=SOME)
+
+    def tensors_after_use():
+        outputs = net(a_window(), a_code(), Probe.exact())
+        if backward:
+            net.zero_grad()
+            outputs.logits.sum().backward()
+        del outputs
+        gc.collect()
+        return sum(type(each) is torch.Tensor for each in gc.get_objects())
+
+    first = tensors_after_use()
+    assert [tensors_after_use() for _ in range(3)] == [first] * 3
