@@ -9,11 +9,15 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from app.costs import cost_view, edge_costs
+from app.recording import restore
 from engine.domain.run import RunState
 from tests.e2e.conftest import House, until
 from tests.e2e.seeding import alive, seed_run
+from tests.e2e.trainings import seed_training
 
 pytestmark = pytest.mark.e2e
+
+COLLAPSED = Path(__file__).parents[1] / "engine/domain/recordings/collapsed.recording.gz"
 
 
 def test_gap_meter_shows_both_errors_of_the_last_epoch(house: House, page: Page):
@@ -111,3 +115,81 @@ def test_settings_are_examined_and_tried_before_a_search(house: House, engine, p
     expect(fits).to_have_count(4)
     expect(page.get_by_text(re.compile(r"The supernet has [\d,]+ weights"))).to_be_visible()
     assert not [run for run in house.studio.runs() if not run.is_ended]
+
+
+def test_a_collapsed_search_says_so_and_what_to_do(house: House, page: Page):
+    """A search that really ran, from its recording."""
+    alive(house.studio.store)
+    run = restore(house.studio, COLLAPSED.read_bytes())
+    page.goto(f"{house.url}/live?run={run.id}")
+    verdict = page.locator(".stMarkdownBadge", has_text=re.compile("Collapsed|Goes well"))
+    expect(verdict).to_contain_text("Collapsed")
+    expect(page.get_by_text("100% of the operations that the derived")).to_be_visible()
+    expect(page.get_by_text("Take the architecture of an earlier epoch")).to_be_visible()
+    second = house.studio.snapshots(run.id, epochs_only=True)[1].step
+    page.goto(f"{house.url}/live?run={run.id}&step={second}")
+    expect(verdict).to_contain_text("Goes well")
+
+
+def test_heat_map_of_a_change_is_the_difference_of_two_moments(house: House, page: Page):
+    studio = house.studio
+    run = seed_run(studio.store, studio.artifacts, count=40, name="changes")
+    page.goto(f"{house.url}/live?run={run.id}")
+    expect(page.locator(".maps.ready")).to_be_visible()
+    first, last = studio.snapshots(run.id, limit=1)[0], studio.snapshot(run.id)
+    page.get_by_role("combobox", name=re.compile("Compare with")).click()
+    page.get_by_role("option", name=f"Change since step {first.step}", exact=True).click()
+    table = page.get_by_role("table", name=re.compile(f"from step {first.step} to {last.step}"))
+    expect(table).to_have_count(len(last.probabilities))
+    words = page.locator(".maps tbody td").evaluate_all("cells => cells.map((c) => c.ariaLabel)")
+    changes = [
+        100 * (now - then)
+        for kind in last.probabilities
+        for rows in zip(last.probabilities[kind], first.probabilities[kind], strict=True)
+        for now, then in zip(*rows, strict=True)
+    ]
+    shown = [float(each.split(" points")[0].replace("−", "-")) for each in words]
+    assert shown == pytest.approx(changes, abs=0.051)
+
+
+def test_a_family_shows_who_was_forked_from_whom(house: House, page: Page):
+    studio = house.studio
+    parent = seed_run(studio.store, studio.artifacts, count=20, name="the parent")
+    config = parent.search.model_copy(update={"draws": 7})
+    child = studio.store.create(config, name="the child", parent_id=parent.id)
+    page.goto(house.url)
+    page.get_by_role("checkbox", name=re.compile("the parent")).check()
+    page.get_by_role("button", name="Family").click()
+    rows = page.get_by_role("table", name=f"Family of run {parent.id}").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("the child")
+    expect(rows.nth(1)).to_contain_text("4 → 7")
+    studio.stop(child.id)
+
+
+def test_a_clone_starts_from_the_settings_of_an_old_search(house: House, page: Page):
+    studio = house.studio
+    run = seed_run(studio.store, studio.artifacts, count=20, name="to be cloned", epochs=23)
+    page.goto(house.url)
+    page.get_by_role("checkbox", name=re.compile("to be cloned")).check()
+    page.get_by_role("button", name="Clone").click()
+    expect(page).to_have_url(re.compile("/new"))
+    expect(page.get_by_text(re.compile(rf"run {run.id}\b")).first).to_be_visible()
+    page.get_by_text(re.compile("^Training · ")).click()
+    expect(page.get_by_role("spinbutton", name=re.compile(r"^Epochs"))).to_have_value("23")
+
+
+def test_each_station_of_a_lineage_is_a_click_away(house: House, page: Page):
+    studio = house.studio
+    search = seed_run(studio.store, studio.artifacts, count=20, name="the search")
+    training = seed_training(studio, search, name="the training")
+    page.goto(f"{house.url}/architecture?run={search.id}")
+    page.get_by_role("link", name=re.compile(f"Trained by run {training.id}")).click()
+    expect(page.get_by_role("heading", name="the training")).to_be_visible()
+    page.get_by_role("link", name=re.compile("Found by")).click()
+    expect(page).to_have_url(re.compile(f"architecture.*run={search.id}"))
+    page.get_by_role("link", name=re.compile(f"Searched by run {search.id}")).click()
+    expect(page.get_by_role("heading", name="the search")).to_be_visible()
+    page.goto(f"{house.url}/architecture?run={search.id}")
+    page.get_by_role("link", name="Take it home").click()
+    expect(page.get_by_role("heading", name="Take it home")).to_be_in_viewport()

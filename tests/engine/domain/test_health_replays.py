@@ -17,6 +17,7 @@ from engine.spaces import SPACES
 HERE = Path(__file__).parent
 GOOD = Path(__file__).parents[3] / "app" / "example" / EXAMPLE
 STUCK = HERE / "recordings" / "stuck.recording.gz"
+COLLAPSED = HERE / "recordings" / "collapsed.recording.gz"
 
 
 def replayed(path: Path) -> list[Health]:
@@ -62,3 +63,12 @@ def test_digits_with_alphas_that_hardly_learn_are_stuck_from_half_of_the_epochs_
     assert [health.verdict is Verdict.STUCK for health in told] == [False] * 4 + [True] * 6
     assert told[-1].phase is Phase.EXPLORING
     assert told[-1].entropy == pytest.approx(1.0, abs=0.001)
+
+
+def test_cells_of_skips_only_are_a_collapse_once_they_last_beyond_half_of_the_epochs():
+    """NAS-Bench-201 on a part of CIFAR-10, eight epochs with one draw: skips win and stay."""
+    told = replayed(COLLAPSED)
+    verdicts = [health.verdict for health in told]
+    assert verdicts == [Verdict.EARLY, *[Verdict.GOOD] * 5, *[Verdict.COLLAPSED] * 2]
+    assert [health.skip_share for health in told][3:] == [1.0] * 5
+    assert "collapsed" in told[-1].findings[0].text
