@@ -24,6 +24,8 @@ from engine.domain.run import Run
 
 PAGE_OF_FRAMES = 20_000
 CHUNK_BYTES = 1 << 20
+WORTH_PACKING_BYTES = 4096
+"""Below, an answer is sent as it is: most of them carry nothing new, or one frame."""
 PAGES = ("new", "live", "architecture", "compare", "engine")
 """Addresses of all pages but the first, which is at the root."""
 BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin }</script>"
@@ -50,16 +52,16 @@ def health(_request: Request) -> Response:
 
 
 def frames(request: Request) -> Response:
-    """Binary frames of a run above step ``after``, gzipped: see ``app.wire``."""
+    """Binary frames of a run above step ``after``: see ``app.wire``; large ones are gzipped."""
     front, run = _authorised(request)
     after, stride = _number(request, "after", -1, low=-1), _number(request, "stride", 1, low=1)
     found = front.studio.frames(run.id, after=after, limit=PAGE_OF_FRAMES, stride=stride)
     body = frame_message(run, front.studio.space(run), found)
-    return Response(
-        gzip.compress(body, 5),
-        media_type="application/octet-stream",
-        headers={"content-encoding": "gzip", "cache-control": "no-store"},
-    )
+    headers = {"cache-control": "no-store"}
+    if len(body) > WORTH_PACKING_BYTES:
+        body = gzip.compress(body, 5)
+        headers["content-encoding"] = "gzip"
+    return Response(body, media_type="application/octet-stream", headers=headers)
 
 
 def series(request: Request) -> Response:

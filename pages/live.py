@@ -55,12 +55,11 @@ from pages.training import (
     training_help,
 )
 
-FIGURES_SECONDS = 1.0
-HEATMAP_SECONDS = 8.0
-HEALTH_SECONDS = 4.0
-DRAWS_SECONDS = 8.0
-DERIVED_SECONDS = 8.0
-LOG_SECONDS = 4.0
+FIGURES_SECONDS = 2.0
+EPOCH_SECONDS = 8.0
+"""For what changes at the end of an epoch: health, gap, and the log."""
+MOMENTS_SECONDS = 12.0
+"""For what the browser draws by itself from frames; this brings the exact values."""
 FRAMES_WITHOUT_API = 400
 LOG_LINES = 200
 
@@ -90,7 +89,7 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
     else:
         _moments(studio, run, feed)
     if not is_training(run):
-        refreshing(lambda: _gap(studio, run.id), every=HEALTH_SECONDS if lively else None)
+        refreshing(lambda: _gap(studio, run.id), every=EPOCH_SECONDS if lively else None)
     st.subheader("Curves", anchor=False)
     st.caption(
         "Drag across a chart to zoom; a double click shows everything again."
@@ -105,7 +104,7 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         refreshing(lambda: _trained(studio, run))
     share_section(studio, run)
     st.subheader("Event log", anchor=False)
-    refreshing(lambda: _log(studio, run.id), every=LOG_SECONDS if lively else None)
+    refreshing(lambda: _log(studio, run.id), every=EPOCH_SECONDS if lively else None)
 
 
 def is_training(run: Run) -> bool:
@@ -119,7 +118,7 @@ def _moments(studio: Studio, run: Run, feed: Feed) -> None:
     with st.container(border=True):
         refreshing(
             lambda: health_panel(studio, studio.run(run.id)),
-            every=HEALTH_SECONDS if lively else None,
+            every=EPOCH_SECONDS if lively else None,
         )
     with st.container(border=True):
         refreshing(
@@ -127,17 +126,19 @@ def _moments(studio: Studio, run: Run, feed: Feed) -> None:
             every=None if feed.mounted or not lively else FIGURES_SECONDS,
         )
     with st.container(border=True):
-        refreshing(lambda: heatmap_panel(studio, run.id), every=HEATMAP_SECONDS if lively else None)
+        refreshing(lambda: heatmap_panel(studio, run.id), every=MOMENTS_SECONDS if lively else None)
     with st.container(border=True):
         history_panel(studio, run)
     with st.container(border=True):
         refreshing(
             lambda: _derived(studio, studio.run(run.id)),
-            every=DERIVED_SECONDS if lively else None,
+            every=MOMENTS_SECONDS if lively else None,
         )
     if run.search.method == "egs":
         with st.container(border=True):
-            refreshing(lambda: draws_panel(studio, run.id), every=DRAWS_SECONDS if lively else None)
+            refreshing(
+                lambda: draws_panel(studio, run.id), every=MOMENTS_SECONDS if lively else None
+            )
 
 
 def _derived(studio: Studio, run: Run) -> None:

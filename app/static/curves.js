@@ -2,11 +2,11 @@
 // moment that the timeline shows.
 
 const VERSION = new URL(import.meta.url).search
-const { Poller, after, element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const { Painter, Poller, after, element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 const { Chart, join, keyOf, lastKnown, short, sync } = await import(new URL(`chart.js${VERSION}`, import.meta.url).href)
 const { ask, listen } = await import(new URL(`moments.js${VERSION}`, import.meta.url).href)
 
-const CURVES_MS = 1000 // drawing them again is dear, and a curve changes little in a second
+const CURVES_MS = 2000 // reading and drawing them again is dear, and a curve changes little meanwhile
 const FEW_POINTS = 60
 const mounted = new WeakMap()
 
@@ -37,6 +37,7 @@ class Curves {
     root.classList.add("curves")
     this.cards = data.charts.map((chart) => new Card(this, chart))
     root.append(...this.cards.map((card) => card.root))
+    this.painter = new Painter(root, () => this.paint())
     this.observer = new ResizeObserver(() => this.cards.forEach((card) => card.chart.resized()))
     Promise.all([styled(root, "vendor/uPlot.min.css", VERSION), styled(root, "curves.css", VERSION)]).then(() => {
       root.classList.add("ready")
@@ -85,7 +86,7 @@ class Curves {
         grew = true
       })
     }
-    if (grew) for (const card of this.cards) card.draw(this.series)
+    if (grew) this.grew()
     this.root.dataset.n = String(this.last)
     return message
   }
@@ -95,16 +96,30 @@ class Curves {
     const chosen = live ? null : step
     if (chosen === this.step) return
     this.step = chosen
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null
-      this.root.dataset.moment = this.step ?? ""
-      for (const card of this.cards) card.marked()
-    })
+    this.painter.ask()
+  }
+
+  /** What is there at first is drawn at once, what comes later when it can be seen. */
+  grew() {
+    this.grown = true
+    if (this.drawn) this.painter.ask()
+    else this.paint()
+  }
+
+  /** Lines that have grown since they were drawn, and the mark of the moment. */
+  paint() {
+    this.drawn ||= this.grown
+    for (const card of this.cards) {
+      if (this.grown) card.draw(this.series)
+      else card.marked()
+    }
+    this.grown = false
+    this.root.dataset.moment = this.step ?? ""
   }
 
   close() {
     this.stop()
-    cancelAnimationFrame(this.frame)
+    this.painter.close()
     this.poller?.stop()
     this.observer.disconnect()
     for (const card of this.cards) card.chart.close()

@@ -63,6 +63,36 @@ export class Poller {
   }
 }
 
+/** Calls `draw` at most once a frame, and only while a part of the page can be seen; what was asked
+ *  for meanwhile is made up for when it comes into view. */
+export class Painter {
+  constructor(root, draw) {
+    this.draw = draw
+    this.seen = true
+    this.due = false
+    this.observer = new IntersectionObserver((entries) => {
+      this.seen = entries.at(-1).isIntersecting
+      if (this.due) this.ask()
+    }, { scrollMargin: "200px" })
+    this.observer.observe(root)
+  }
+
+  ask() {
+    this.due = true
+    if (!this.seen) return
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null
+      this.due = false
+      this.draw()
+    })
+  }
+
+  close() {
+    this.observer.disconnect()
+    cancelAnimationFrame(this.frame)
+  }
+}
+
 /** Adds `&after=…` to an address that already carries its token. */
 export function after(address, step, rest = "") {
   return `${address}&after=${step}${rest}`

@@ -4,7 +4,7 @@
 // has said the same moment, its exact values are shown.
 
 const VERSION = new URL(import.meta.url).search
-const { element, named, scroller, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const { Painter, element, named, scroller, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 const { listen, tell } = await import(new URL(`moments.js${VERSION}`, import.meta.url).href)
 
 const VISIBLE = 0.1 // share of the largest change from which a cell carries its sign
@@ -25,6 +25,7 @@ class Maps {
   constructor(root) {
     this.root = root
     root.classList.add("maps")
+    this.painter = new Painter(root, () => this.draw())
   }
 
   update(data) {
@@ -45,10 +46,7 @@ class Maps {
 
   hear(moment) {
     this.moment = moment
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null
-      this.draw()
-    })
+    this.painter.ask()
   }
 
   draw() {
@@ -66,7 +64,7 @@ class Maps {
   close() {
     this.stop?.()
     clearTimeout(this.resting)
-    cancelAnimationFrame(this.frame)
+    this.painter.close()
   }
 }
 

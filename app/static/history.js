@@ -4,7 +4,7 @@
 // Everything is read from the frames that the player holds, so that it costs the server nothing.
 
 const VERSION = new URL(import.meta.url).search
-const { element, named, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
+const { Painter, element, named, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 const { Chart, keyOf, lastKnown, sync } = await import(new URL(`chart.js${VERSION}`, import.meta.url).href)
 const { ask, listen, tell } = await import(new URL(`moments.js${VERSION}`, import.meta.url).href)
 
@@ -39,6 +39,7 @@ class History {
     this.edge = { kind: 0, edge: 0 }
     this.drawnCount = 0
     this.build()
+    this.painter = new Painter(root, () => this.follow())
     this.observer = new ResizeObserver(() => this.resized())
     Promise.all(["vendor/uPlot.min.css", "curves.css", "history.css"].map((name) => styled(root, name, VERSION))).then(() => {
       root.classList.add("ready")
@@ -53,7 +54,7 @@ class History {
 
   close() {
     for (const stop of this.stops) stop()
-    cancelAnimationFrame(this.frame)
+    this.painter.close()
     clearTimeout(this.growing)
     this.observer.disconnect()
     this.edgeCard.chart.close()
@@ -131,12 +132,14 @@ class History {
 
   hear(moment) {
     this.moment = moment
-    const { count } = moment.frames
-    if (count !== this.drawnCount) this.grow()
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null
-      this.mark()
-    })
+    if (!this.drawnCount) this.grow()
+    this.painter.ask()
+  }
+
+  /** What a moment changes: the marks, and once a second the pictures of a search that goes on. */
+  follow() {
+    if (this.frames.count !== this.drawnCount) this.grow()
+    this.mark()
   }
 
   /** Draw at once what is there at first, then at most once a second. */
