@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from engine.domain.run import RunState
-from tests.e2e.conftest import House, answers, free_port, until
+from tests.e2e.conftest import VIEWPORT, House, answers, free_port, until
 from tests.e2e.player import Player
 from tests.e2e.seeding import Synthetic, alive, extend_run, seed_run
 
@@ -249,7 +249,11 @@ def test_architecture_downloads_what_it_shows(house: House, page: Page):
     assert [sum(len(node) for node in cell) for cell in document["cells"].values()] == kept
 
 
-def test_plain_streamlit_run_feeds_the_player_without_the_api(house: House, page: Page, tmp_path):
+def test_plain_streamlit_run_feeds_the_player_without_the_api(
+    house: House, browser: Browser, tmp_path
+):
+    """In a tab whose console is not read: Streamlit alone first asks in vain for its server."""
+    page = browser.new_page(viewport=VIEWPORT)
     run = seed_run(house.studio.store, house.studio.artifacts, count=900)
     port = free_port()
     main = Path(__file__).parents[2] / "app" / "main.py"
@@ -268,5 +272,6 @@ def test_plain_streamlit_run_feeds_the_player_without_the_api(house: House, page
         player.wait_for("step", "8980")
         player.wait_for("run", "completed")
     finally:
+        page.close()
         process.terminate()
         process.wait(20)
