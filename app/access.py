@@ -49,11 +49,12 @@ class Feed:
     tokens: RunTokens
     mounted: bool
 
-    def address(self, run_id: int, uid: str, what: str) -> str | None:
+    def address(self, run_id: int, uid: str, what: str, *, stride: int = 1) -> str | None:
         """Path of ``what`` (``frames``, ``series``) of a run, relative to the studio."""
         if not self.mounted:
             return None
-        return f"api/runs/{run_id}/{what}?token={quote(self.tokens.sign(uid))}"
+        thinned = f"&stride={stride}" if stride > 1 else ""
+        return f"api/runs/{run_id}/{what}?token={quote(self.tokens.sign(uid))}{thinned}"
 
 
 def load_secret(home: Path) -> str:

@@ -67,8 +67,8 @@ def frames(request: Request) -> Response:
 def series(request: Request) -> Response:
     """Metrics of a run above step ``after``, as JSON columns."""
     front, run = _authorised(request)
-    after = _number(request, "after", -1, low=-1)
-    found = front.studio.series(run.id, after=after)
+    after, stride = _number(request, "after", -1, low=-1), _number(request, "stride", 1, low=1)
+    found = front.studio.series(run.id, after=after, stride=stride)
     epochs = front.studio.snapshots(run.id, after=after, epochs_only=True)
     return JSONResponse(
         series_message(

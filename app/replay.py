@@ -27,7 +27,7 @@ from app.html_file import (
     table,
 )
 from app.studio import Studio
-from app.wire import frame_message, series_message, temperature_series
+from app.wire import frame_message, series_message, stride_of, temperature_series
 from engine.domain.catalog import Catalog
 from engine.domain.errors import WrongState
 from engine.domain.genotype import Genotype, to_darts
@@ -110,7 +110,7 @@ def _parts(
 ) -> list[tuple[str, dict[str, Any]]]:
     """The components and what each is given, as the pages give it."""
     space = studio.space(run)
-    frames = studio.frames(run.id, limit=LARGEST, stride=stride_of(run))
+    frames = studio.frames(run.id, limit=LARGEST, stride=stride_of(run, LARGEST))
     message = frame_message(run, space, frames)
     player = player_data(run, space, catalog, address=None, step=None, message=message)
     epochs = studio.snapshots(run.id, epochs_only=True)
@@ -124,14 +124,8 @@ def _parts(
     ]
 
 
-def stride_of(run: Run) -> int:
-    """Every how many snapshots one is kept, so that a long search still makes a file."""
-    snapshots = run.progress.step // run.config.snapshot_interval + run.progress.epoch + 1
-    return max(1, -(-snapshots // LARGEST))
-
-
 def _body(studio: Studio, run: Run, genotype: Genotype) -> str:
-    thinned = stride_of(run)
+    thinned = stride_of(run, LARGEST)
     settings = table((), run.config.model_dump().items())
     kept = "" if thinned == 1 else f" Every {thinned}th snapshot is in this file."
     return "\n".join(

@@ -279,9 +279,9 @@ class Studio:
         """Snapshots above step ``after`` in the browser's compact form."""
         return self.store.frames(run_id, after=after, limit=limit, stride=stride)
 
-    def series(self, run_id: int, *, after: int = -1) -> list[Series]:
-        """Every metric over time, above step ``after``."""
-        return self.store.series(run_id, after=after)
+    def series(self, run_id: int, *, after: int = -1, stride: int = 1) -> list[Series]:
+        """Every metric over time, above step ``after``; see :class:`RunStore`."""
+        return self.store.series(run_id, after=after, stride=stride)
 
     def events(self, run_id: int) -> list[RunEvent]:
         """The log of a run, oldest first."""

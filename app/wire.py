@@ -18,6 +18,22 @@ from engine.domain.space import SearchSpace
 
 MAGIC = b"EGSF"
 LIVELY = frozenset({RunState.QUEUED, RunState.RUNNING})
+MOST_MOMENTS = 50_000
+"""Snapshots that a page shows one by one; of more it shows an overview."""
+OVERVIEW_MOMENTS = 10_000
+
+
+def stride_of(run: Run, most: int) -> int:
+    """Every how many snapshots of a run one is taken, so that at most ``most`` are."""
+    snapshots = run.progress.step // run.config.snapshot_interval + run.progress.epoch + 1
+    return max(1, -(-snapshots // most))
+
+
+def overview_stride(run: Run) -> int:
+    """Every how many snapshots of a run its page shows one: each, unless there are too many."""
+    if stride_of(run, MOST_MOMENTS) == 1:
+        return 1
+    return stride_of(run, OVERVIEW_MOMENTS)
 
 
 def status(run: Run) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from app.widgets import (
     step_from_query,
     time_left,
 )
-from app.wire import frame_message, series_message, temperature_series
+from app.wire import frame_message, overview_stride, series_message, temperature_series
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunEvent, RunState
 from engine.domain.snapshot import Snapshot
@@ -292,7 +292,7 @@ def _player(studio: Studio, run_id: int, feed: Feed) -> None:
     catalog, space = studio.catalog(), studio.space(run)
     if catalog is None:
         return
-    address = feed.address(run.id, run.uid, "frames")
+    address = feed.address(run.id, run.uid, "frames", stride=_stride(run))
     message = None if address else _whole_history(studio, run)
     data = player_data(
         run, space, catalog, address=address, step=step_from_query(), message=message
@@ -304,6 +304,11 @@ def _player(studio: Studio, run_id: int, feed: Feed) -> None:
         else:
             st.query_params["step"] = str(step)
         st.rerun()
+
+
+def _stride(run: Run) -> int:
+    """The overview's stride; a search that grows is not thinned anew under somebody's eyes."""
+    return int(st.session_state.setdefault(f"stride-{run.uid}", overview_stride(run)))
 
 
 def _whole_history(studio: Studio, run: Run) -> bytes:
@@ -331,7 +336,7 @@ def _curves(studio: Studio, run_id: int, feed: Feed, tables: TruthTables) -> Non
     charts = training_charts(run.config.task)
     if not is_training(run):
         charts = _search_charts(studio, run, tables)
-    address = feed.address(run.id, run.uid, "series")
+    address = feed.address(run.id, run.uid, "series", stride=_stride(run))
     series: Any = None if address else _whole_series(studio, run, tables)
     data = curve_data(run, address=address, series=series, charts=charts)
     curves(data, key=f"curves-{run.uid}")

@@ -304,11 +304,15 @@ class MemoryStore(MemoryChanges, MemoryJobs):
             rows = [tuple(row[name] for name in columns) for row in chosen[:limit]]
             return packing.frames_of(rows, history.layout, stride)
 
-    def series(self, run_id: int, *, after: int = -1) -> list[Series]:
+    def series(self, run_id: int, *, after: int = -1, stride: int = 1) -> list[Series]:
         """See :class:`RunStore`."""
         with self._lock:
             history = self._history(run_id)
-            rows = [(step, row["metrics"]) for step, row in history.packed.items() if step > after]
+            rows = [
+                (step, row["metrics"])
+                for seq, (step, row) in enumerate(history.packed.items())
+                if step > after and (seq % stride == 0 or row["enc"] == packing.EPOCH_ENCODING)
+            ]
             return packing.series_of(rows, dict(enumerate(history.names)))
 
     def events(self, run_id: int) -> list[RunEvent]:

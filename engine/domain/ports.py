@@ -255,8 +255,12 @@ class RunStore(Protocol):
     ) -> Frames:
         """Snapshots above step ``after`` in the browser's compact form."""
 
-    def series(self, run_id: int, *, after: int = -1) -> list[Series]:
-        """Every metric over time, above step ``after``."""
+    def series(self, run_id: int, *, after: int = -1, stride: int = 1) -> list[Series]:
+        """Every metric over time, above step ``after``.
+
+        With a stride, of the snapshots number 0, stride, 2 stride … and of every
+        epoch's end.
+        """
 
     def events(self, run_id: int) -> list[RunEvent]:
         """The log, oldest first."""

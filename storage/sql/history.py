@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, func, select, text
+from sqlalchemy import Connection, Select, and_, delete, func, or_, select, text
 
 from engine.domain.run import Checkpoint, EventKind, Progress, RunEvent
 from engine.domain.snapshot import Frames, Series, Snapshot
@@ -67,10 +67,12 @@ class History(Room):
             rows = connection.execute(_frame_query(run_id, after, limit, stride)).all()
         return packing.frames_of(rows, layout, stride)
 
-    def series(self, run_id: int, *, after: int = -1) -> list[Series]:
+    def series(self, run_id: int, *, after: int = -1, stride: int = 1) -> list[Series]:
         """See :class:`RunStore`."""
         query = select(snapshot.c.step, snapshot.c.metrics)
         query = query.where(snapshot.c.run_id == run_id, snapshot.c.step > after)
+        if stride > 1:
+            query = query.where(or_(snapshot.c.seq % stride == 0, _IS_EPOCH))
         with self.database.read() as connection:
             require_run(connection, run_id)
             names = _series_names(connection, run_id)

@@ -27,7 +27,13 @@ from app.components.loading import STATIC, digest_of
 from app.frontend import open_frontend
 from app.serve import CONFIG, check_address, is_loopback, server_options
 from app.settings import Settings
-from app.wire import frame_message, series_message
+from app.wire import (
+    MOST_MOMENTS,
+    OVERVIEW_MOMENTS,
+    frame_message,
+    overview_stride,
+    series_message,
+)
 from engine.domain.catalog import Catalog, OperationCard
 from engine.domain.config import SearchConfig
 from engine.domain.errors import InvalidConfig
@@ -287,3 +293,22 @@ def test_routes_want_the_token_of_the_run_and_whole_numbers(ask):
     assert answer.headers["cache-control"] == "no-store"
     gone = ask(f"/api/runs/{run.id}/artifacts/checkpoints/5?token={token}")
     assert gone.status_code == 404
+
+
+def test_only_a_very_long_search_is_shown_as_an_overview(ask):
+    front = open_frontend(Settings.from_environment())
+    run = front.studio.create(SearchConfig())
+    interval = run.config.snapshot_interval
+
+    def stride_after(snapshots: int) -> int:
+        progress = replace(run.progress, step=snapshots * interval)
+        return overview_stride(replace(run, progress=progress))
+
+    assert stride_after(MOST_MOMENTS - 1) == 1
+    assert stride_after(MOST_MOMENTS) == MOST_MOMENTS // OVERVIEW_MOMENTS + 1
+    assert stride_after(10 * OVERVIEW_MOMENTS * 10 - 1) == 100
+    feed = Feed(front.tokens, True)
+    address = feed.address(run.id, run.uid, "series", stride=11)
+    assert address is not None
+    assert address.endswith("&stride=11")
+    assert ask(f"/{address}").json()["series"] == {"temperature": {"steps": [], "values": []}}

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.replay import LARGEST, MODULES, portable, replay, stride_of
+from app.replay import LARGEST, MODULES, portable, replay
 from app.studio import Studio
+from app.wire import stride_of
 from app.wiring import SystemClock
 from engine.domain.errors import NotFound
 from storage.artifacts import FolderArtifacts
@@ -46,10 +47,10 @@ def test_modules_come_after_those_that_they_import():
 
 def test_a_long_search_is_thinned_to_what_a_file_can_hold(studio: Studio):
     run = seed_run(studio.store, studio.artifacts, count=60)
-    assert stride_of(run) == 1
+    assert stride_of(run, LARGEST) == 1
     steps = 3 * LARGEST * run.config.snapshot_interval
     longer = replace(run, progress=replace(run.progress, step=steps))
-    assert stride_of(longer) == 4
+    assert stride_of(longer, LARGEST) == 4
 
 
 def test_without_a_snapshot_there_is_nothing_to_replay(studio: Studio):

@@ -466,6 +466,21 @@ class TestHistory:
         assert [one.steps for one in store.series(run.id, after=1)] == [(3,), (3,)]
         assert store.snapshots(run.id)[2].metrics == taken[2].metrics
 
+    def test_series_with_a_stride_keep_every_end_of_an_epoch(self, store: RunStore) -> None:
+        run = running(store)
+        kinds = [SnapshotKind.EPOCH if step in {4, 9} else SnapshotKind.STEP for step in range(12)]
+        taken = [
+            replace(snapshot_at(step), kind=kind, metrics={"loss": float(step)})
+            for step, kind in enumerate(kinds)
+        ]
+        store.append(run.id, 1, taken, Progress())
+        (loss,) = store.series(run.id, stride=5)
+        assert loss.steps == (0, 4, 5, 9, 10)
+        (later,) = store.series(run.id, stride=5, after=5)
+        assert later.steps == (9, 10)
+        (each,) = store.series(run.id)
+        assert each.steps == tuple(range(12))
+
     def test_histories_of_two_runs_stay_apart(self, store: RunStore) -> None:
         first, second = running(store, "a"), running(store, "b")
         store.append(first.id, 1, [snapshot_at(1), snapshot_at(2)], Progress())
