@@ -197,8 +197,6 @@ PRESETS: tuple[Preset, ...] = (
             "space": "nb201",
             "scope": "edge",
             "draws": 1,
-            "gradient": "probed",
-            "probe": "steps",
             "stem_stride": 2,
             "cells": 3,
             "channels": 8,
