@@ -65,6 +65,6 @@ def test_first_button_leads_to_a_genotype_in_hand(house: House, engine, page: Pa
     kept = [sum(len(genes) for genes in cell) for cell in genotype.cells.values()]
     expect(page.locator(".derived")).to_have_attribute("data-kept", ",".join(map(str, kept)))
     with page.expect_download() as caught:
-        page.get_by_role("link", name="MiB").click()
+        page.get_by_role("link", name="Download").click()
     checkpoint = studio.checkpoints(1)[-1]
     assert caught.value.path().stat().st_size == checkpoint.size_bytes

@@ -96,6 +96,8 @@ def test_queue_follows_a_new_priority(house: House, page: Page):
     field = page.get_by_role("spinbutton", name=re.compile("^Priority"))
     field.fill("5")
     field.press("Enter")
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_timeout(500)
     page.get_by_role("button", name="Set priority").click()
     expect(rows.nth(0)).to_contain_text(names[1])
     assert studio.run(runs[1].id).priority == 5

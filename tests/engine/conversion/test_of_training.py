@@ -41,7 +41,7 @@ def digits():
 CASES = {
     "image_classification": ({**IMAGES, "auxiliary_weight": 0.4, "drop_path": 0.2}, digits),
     "semantic_segmentation": (SCENES, squares),
-    "language_modelling": ({**TEXT, "epochs": 7, "learning_rate": 20.0, **AVERAGED}, counting),
+    "language_modelling": ({**TEXT, "epochs": 7, "learning_rate": 40.0, **AVERAGED}, counting),
 }
 
 

@@ -48,7 +48,7 @@ def without_clock(snapshot):
         (IMAGES, EVERYTHING),
         (STAGED, EVERYTHING),
         (SCENES, {"drop_path": 0.3}),
-        (TEXT, {"epochs": 7, "learning_rate": 20.0, **AVERAGED}),
+        (TEXT, {"epochs": 7, "learning_rate": 40.0, **AVERAGED}),
     ],
     ids=["cells", "stages", "scenes", "text"],
 )
