@@ -65,7 +65,7 @@ PRESETS: tuple[Preset, ...] = (
         "wikitext2-cpu",
         "WikiText-2 on a CPU",
         "A small cell on a part of WikiText-2, whose folder has to be given as data; takes about "
-        "fifteen minutes on one CPU core.",
+        "seven minutes on one CPU core.",
         {
             "task": "language_modelling",
             "data": "wikitext2",
