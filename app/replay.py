@@ -110,11 +110,14 @@ def _parts(
 ) -> list[tuple[str, dict[str, Any]]]:
     """The components and what each is given, as the pages give it."""
     space = studio.space(run)
-    frames = studio.frames(run.id, limit=LARGEST, stride=stride_of(run, LARGEST))
+    stride = stride_of(run, LARGEST)
+    frames = studio.frames(run.id, limit=2 * LARGEST, stride=stride)
     message = frame_message(run, space, frames)
     player = player_data(run, space, catalog, address=None, step=None, message=message)
     epochs = studio.snapshots(run.id, epochs_only=True)
-    series = series_message(run, [*studio.series(run.id), temperature_series(epochs)])
+    series = series_message(
+        run, [*studio.series(run.id, stride=stride), temperature_series(epochs)]
+    )
     charts = charts_of(run.config.task)
     return [
         ("cell_player.js", player),
@@ -127,7 +130,8 @@ def _parts(
 def _body(studio: Studio, run: Run, genotype: Genotype) -> str:
     thinned = stride_of(run, LARGEST)
     settings = table((), run.config.model_dump().items())
-    kept = "" if thinned == 1 else f" Every {thinned}th snapshot is in this file."
+    rest = f" One snapshot in {thinned} and every epoch's end are in this file."
+    kept = "" if thinned == 1 else rest
     return "\n".join(
         (
             f"<h1>{escaped(run.name)}</h1>",

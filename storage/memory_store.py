@@ -1,7 +1,7 @@
 """The runs in the memory of one process, for tests and trials without a disk."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -294,13 +294,17 @@ class MemoryStore(MemoryChanges, MemoryJobs):
     def frames(
         self, run_id: int, *, after: int = -1, limit: int = 50_000, stride: int = 1
     ) -> Frames:
-        """See :class:`RunStore`. With a stride, snapshots number 0, stride, 2 stride …"""
+        """See :class:`RunStore`."""
         if stride < 1:
             raise ValueError(f"stride {stride} is below 1")
         columns = ("step", "epoch", "enc", "probabilities", "codes")
         with self._lock:
             history = self._history(run_id)
-            chosen = [row for row in list(history.packed.values())[::stride] if row["step"] > after]
+            chosen = [
+                row
+                for seq, row in enumerate(history.packed.values())
+                if row["step"] > after and _is_picked(seq, row, stride)
+            ]
             rows = [tuple(row[name] for name in columns) for row in chosen[:limit]]
             return packing.frames_of(rows, history.layout, stride)
 
@@ -311,7 +315,7 @@ class MemoryStore(MemoryChanges, MemoryJobs):
             rows = [
                 (step, row["metrics"])
                 for seq, (step, row) in enumerate(history.packed.items())
-                if step > after and (seq % stride == 0 or row["enc"] == packing.EPOCH_ENCODING)
+                if step > after and _is_picked(seq, row, stride)
             ]
             return packing.series_of(rows, dict(enumerate(history.names)))
 
@@ -485,3 +489,8 @@ class MemoryStore(MemoryChanges, MemoryJobs):
             names = dict(enumerate(history.names))
             rows = list(history.packed.values())
             return [packing.snapshot_of(row, history.layout, names) for row in rows]
+
+
+def _is_picked(seq: int, row: Mapping[str, Any], stride: int) -> bool:
+    """Whether a snapshot is in an overview: each ``stride``-th and every epoch's end are."""
+    return seq % stride == 0 or row["enc"] == packing.EPOCH_ENCODING

@@ -253,7 +253,10 @@ class RunStore(Protocol):
     def frames(
         self, run_id: int, *, after: int = -1, limit: int = 50_000, stride: int = 1
     ) -> Frames:
-        """Snapshots above step ``after`` in the browser's compact form."""
+        """Snapshots above step ``after`` in the browser's compact form.
+
+        With a stride, those number 0, stride, 2 stride … and every epoch's end.
+        """
 
     def series(self, run_id: int, *, after: int = -1, stride: int = 1) -> list[Series]:
         """Every metric over time, above step ``after``.

@@ -62,7 +62,7 @@ class Frames:
         epochs: Completed epochs at each frame.
         probabilities: uint8 in units of 1/255, shape [n, kinds, E, K], row-major.
         codes: Bit masks, shape [n, kinds, E, ceil(K / 8)], little-endian bytes.
-        stride: Every how many stored snapshots one frame was taken; 1 is all.
+        stride: One of how many stored snapshots is a frame, besides every epoch's end; 1 is all.
     """
 
     steps: tuple[int, ...]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, func, or_, select, text
+from sqlalchemy import Connection, Select, and_, delete, func, or_, select, text, union
 
 from engine.domain.run import Checkpoint, EventKind, Progress, RunEvent
 from engine.domain.snapshot import Frames, Series, Snapshot
@@ -58,7 +58,7 @@ class History(Room):
     def frames(
         self, run_id: int, *, after: int = -1, limit: int = 50_000, stride: int = 1
     ) -> Frames:
-        """See :class:`RunStore`. With a stride, snapshots number 0, stride, 2 stride …"""
+        """See :class:`RunStore`."""
         if stride < 1:
             raise ValueError(f"stride {stride} is below 1")
         with self.database.read() as connection:
@@ -140,8 +140,8 @@ def _series_names(connection: Connection, run_id: int) -> dict[int, str]:
 def _frame_query(run_id: int, after: int, limit: int, stride: int) -> Select[Any]:
     """(step, epoch, enc, probabilities, codes) of the snapshots that become frames.
 
-    With a stride the numbers ``seq`` are counted out first, and each of them is
-    one look-up by primary key.
+    With a stride the numbers ``seq`` are counted out first and joined by the ends of
+    epochs, which have an index; each of them is one look-up by primary key.
     """
     columns = snapshot.c
     query = select(columns.step, columns.epoch, columns.enc, columns.probabilities, columns.codes)
@@ -155,7 +155,9 @@ def _frame_query(run_id: int, after: int, limit: int, stride: int) -> Select[Any
     picked = start.cte("picked", recursive=True)
     onward = select(picked.c.seq + stride).where(picked.c.seq + stride <= last)
     picked = picked.union_all(onward)
-    joined = query.join_from(picked, snapshot, and_(mine, columns.seq == picked.c.seq))
+    ends = select(columns.seq).where(mine, columns.step > after, _IS_EPOCH)
+    wanted = union(select(picked.c.seq), ends).subquery("wanted")
+    joined = query.join_from(wanted, snapshot, and_(mine, columns.seq == wanted.c.seq))
     return joined.order_by(columns.seq).limit(limit)
 
 

@@ -450,6 +450,16 @@ class TestHistory:
         with pytest.raises(ValueError, match="stride 0"):
             store.frames(run.id, stride=0)
 
+    def test_frames_with_a_stride_keep_every_end_of_an_epoch(self, store: RunStore) -> None:
+        run = running(store)
+        ends = {3, 8, 11}
+        taken = [snapshot_at(step, EPOCH if step in ends else STEP) for step in range(12)]
+        store.append(run.id, 1, taken, Progress())
+        assert store.frames(run.id, stride=4).steps == (0, 3, 4, 8, 11)
+        assert store.frames(run.id, stride=4, after=4).steps == (8, 11)
+        assert store.frames(run.id, stride=4, after=8, limit=1).steps == (11,)
+        assert store.frames(run.id, stride=4, limit=2).steps == (0, 3)
+
     def test_series_skip_what_was_not_measured(self, store: RunStore) -> None:
         run = running(store)
         assert store.series(run.id) == []
