@@ -122,10 +122,12 @@ def served() -> Iterator[tuple[str, dict[str, str]]]:
                 stderr=subprocess.STDOUT,
             )
             url = f"http://127.0.0.1:{port}"
-            until(lambda: answers(f"{url}/api/health"), "the front end to answer")
-            yield url, environment
-            process.terminate()
-            process.wait(20)
+            try:
+                until(lambda: answers(f"{url}/api/health"), "the front end to answer")
+                yield url, environment
+            finally:
+                process.terminate()
+                process.wait(20)
 
 
 @contextmanager

@@ -504,7 +504,7 @@ class CellCard {
   }
 
   buildEdge(place, operations) {
-    const line = shape("path", { class: "line", d: place.path, stroke: "currentColor", opacity: 0.12 })
+    const line = shape("path", { class: "line", d: place.path, stroke: "currentColor", "stroke-opacity": 0.12 })
     const node = shape("g", { class: "edge", role: "button", tabindex: "0", transform: `translate(${place.x} ${place.y})`, "data-edge": place.index, "aria-label": place.title })
     const target = shape("rect", { class: "target", x: -BAR_WIDTH / 2 - 6, y: -22, width: BAR_WIDTH + 12, height: 42 })
     const back = shape("rect", { class: "back", x: -BAR_WIDTH / 2 - 1.5, y: -BAR_HEIGHT / 2 - 1.5, width: BAR_WIDTH + 3, height: BAR_HEIGHT + 3, rx: 2.5 })
@@ -550,16 +550,16 @@ class CellCard {
       const probability = share * total
       const kept = 1 - (1 - probability) ** draws
       const decided = standing === "decided"
-      edge.line.setAttribute("stroke", decided ? operation.colour : "currentColor")
-      edge.line.setAttribute("stroke-width", (1.2 + 5.2 * (decided ? kept : 0)).toFixed(2))
-      edge.line.setAttribute("opacity", (decided ? 0.3 + 0.6 * kept : standing === "lost" ? 0.1 : 0.25).toFixed(2))
+      put(edge.line, "stroke", decided ? operation.colour : "currentColor")
+      put(edge.line, "stroke-width", (1.2 + 5.2 * (decided ? kept : 0)).toFixed(1))
+      put(edge.line, "stroke-opacity", (decided ? 0.3 + 0.6 * kept : standing === "lost" ? 0.1 : 0.25).toFixed(2))
       edge.node.classList.toggle("lost", standing === "lost")
       edge.line.classList.toggle("dashed", decided && operation.none)
       let x = -BAR_WIDTH / 2
       for (let number = 0; number < operations.length; number += 1) {
         const width = (BAR_WIDTH * frames.probability(position, this.number, edge.index, number)) / total
-        edge.parts[number].setAttribute("x", x.toFixed(2))
-        edge.parts[number].setAttribute("width", width.toFixed(2))
+        put(edge.parts[number], "x", x.toFixed(1))
+        put(edge.parts[number], "width", width.toFixed(1))
         edge.marks[number].classList.toggle("on", frames.drawn(position, this.number, edge.index, number))
         x += width
       }
@@ -571,6 +571,11 @@ class CellCard {
       }
     }
   }
+}
+
+/** Sets an attribute that differs; even an equal one would be laid out and painted again. */
+function put(node, name, value) {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value)
 }
 
 function percent(probability) {

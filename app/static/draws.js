@@ -57,10 +57,10 @@ function fill(section, data, record) {
 function show(cell, row, operation, [seen, expected, low, high]) {
   const [band, tick, dot] = cell.firstChild.children
   const outside = seen < low - 1e-9 || seen > high + 1e-9
-  band.style.left = share(low)
-  band.style.width = share(high - low)
-  tick.style.left = share(expected)
-  dot.style.left = share(seen)
+  band.style.setProperty("--at", share(low))
+  band.style.setProperty("--width", share(high - low))
+  tick.style.setProperty("--at", share(expected))
+  dot.style.setProperty("--at", share(seen))
   cell.classList.toggle("outside", outside)
   const words = `drawn ${share(seen)}, expected ${share(expected)}, band ${share(low)} to ${share(high)}`
   cell.setAttribute("aria-label", outside ? `${words}, outside` : words)
