@@ -1,31 +1,45 @@
-"""The studio as one ASGI application: pages, and routes that components poll.
+"""The studio as one ASGI application: pages, and routes for what components show.
 
-Polling a route costs a fiftieth of a Streamlit rerun, so that many tabs can
+A component fetches what is there, and then listens at the same address: see
+``app.push``. Both cost a fraction of a Streamlit rerun, so that many tabs can
 follow one search.
 """
 
+import asyncio
 import gzip
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from app.frontend import Frontend, api_mounted, open_frontend
+from app.push import Channel, Hub, Listener, News, Wish
 from app.settings import Settings
+from app.standing import standing
 from app.truth import truth_series
-from app.wire import frame_message, series_message, temperature_series
+from app.wire import frame_message, series_message, status, temperature_series
 from engine.domain.errors import NotFound, StudioError
 from engine.domain.run import Run
+from engine.domain.snapshot import Frames
 
 PAGE_OF_FRAMES = 20_000
+NO_FRAMES = Frames((), (), b"", b"")
 CHUNK_BYTES = 1 << 20
 WORTH_PACKING_BYTES = 4096
 """Below, an answer is sent as it is: most of them carry nothing new, or one frame."""
+REFUSED = 4000
+"""Plus the status of HTTP: the code with which a connection is refused."""
+MOST_REASON = 100
+"""Characters of a refusal that a closing frame carries; the protocol allows 123 bytes."""
 PAGES = ("new", "live", "architecture", "compare", "engine")
 """Addresses of all pages but the first, which is at the root."""
 BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin }</script>"
@@ -54,9 +68,7 @@ def health(_request: Request) -> Response:
 def frames(request: Request) -> Response:
     """Binary frames of a run above step ``after``: see ``app.wire``; large ones are gzipped."""
     front, run = _authorised(request)
-    after, stride = _number(request, "after", -1, low=-1), _number(request, "stride", 1, low=1)
-    found = front.studio.frames(run.id, after=after, limit=PAGE_OF_FRAMES, stride=stride)
-    body = frame_message(run, front.studio.space(run), found)
+    body = _frames(front, run, _wish(request, "frames"))[0]
     headers = {"cache-control": "no-store"}
     if len(body) > WORTH_PACKING_BYTES:
         body = gzip.compress(body, 5)
@@ -67,20 +79,98 @@ def frames(request: Request) -> Response:
 def series(request: Request) -> Response:
     """Metrics of a run above step ``after``, as JSON columns."""
     front, run = _authorised(request)
-    after, stride = _number(request, "after", -1, low=-1), _number(request, "stride", 1, low=1)
-    found = front.studio.series(run.id, after=after, stride=stride)
-    epochs = front.studio.snapshots(run.id, after=after, epochs_only=True)
-    return JSONResponse(
-        series_message(
-            run,
-            [
-                *found,
-                temperature_series(epochs),
-                *truth_series(front.tables, front.studio, run, epochs),
-            ],
-        ),
-        headers={"cache-control": "no-store"},
-    )
+    message = _series(front, run, _wish(request, "series"))[0]
+    return JSONResponse(message, headers={"cache-control": "no-store"})
+
+
+def standing_now(request: Request) -> Response:
+    """Progress and key figures of a run, as JSON."""
+    front, run = _authorised(request)
+    message = status(run) | standing(front.studio, run)
+    return JSONResponse(message, headers={"cache-control": "no-store"})
+
+
+def _frames(front: Frontend, run: Run, wish: Wish) -> tuple[bytes, int]:
+    """The frames that are new for a wish, and the last step that is known then."""
+    found, space = NO_FRAMES, front.studio.space(run)
+    if run.progress.step > wish.after:
+        found = front.studio.frames(
+            run.id, after=wish.after, limit=PAGE_OF_FRAMES, stride=wish.stride
+        )
+    last = found.steps[-1] if found.steps else wish.after
+    return frame_message(run, space, replace(found, stride=wish.stride)), last
+
+
+def _series(front: Frontend, run: Run, wish: Wish) -> tuple[Mapping[str, Any], int]:
+    """The metrics that are new for a wish, and the last step that is known then."""
+    found = front.studio.series(run.id, after=wish.after, stride=wish.stride)
+    epochs = front.studio.snapshots(run.id, after=wish.after, epochs_only=True)
+    truth = truth_series(front.tables, front.studio, run, epochs)
+    last = max((line.steps[-1] for line in found if line.steps), default=wish.after)
+    return series_message(run, [*found, temperature_series(epochs), *truth]), last
+
+
+def news_of_frames(run_id: int, wish: Wish) -> News:
+    """Frames for those who listen."""
+    front = open_frontend(Settings.from_environment())
+    run = front.studio.run(run_id)
+    message, last = _frames(front, run, wish)
+    return News(message, last, (run.state, run.attempt, last))
+
+
+def news_of_series(run_id: int, wish: Wish) -> News:
+    """Metrics for those who listen."""
+    front = open_frontend(Settings.from_environment())
+    run = front.studio.run(run_id)
+    message, last = _series(front, run, wish)
+    return News(json.dumps(message), last, (run.state, run.attempt, last))
+
+
+def news_of_standing(run_id: int, wish: Wish) -> News:
+    """Progress and key figures for those who listen."""
+    studio = open_frontend(Settings.from_environment()).studio
+    run = studio.run(run_id)
+    text = json.dumps(status(run) | standing(studio, run))
+    return News(text, wish.after, text)
+
+
+hub = Hub(
+    {
+        "frames": Channel(pace_seconds=0.2, compose=news_of_frames),
+        "series": Channel(pace_seconds=2.0, compose=news_of_series),
+        "standing": Channel(pace_seconds=1.0, compose=news_of_standing),
+    }
+)
+
+
+async def listen(socket: WebSocket) -> None:
+    """Say what is new of a run until the page goes or the run is deleted."""
+    await socket.accept()
+    try:
+        _, run = await asyncio.to_thread(_authorised, socket)
+        wish = _wish(socket, socket.url.path.rpartition("/")[2])
+    except HTTPException as error:
+        await socket.close(REFUSED + error.status_code, error.detail[:MOST_REASON])
+        return
+    listener = Listener(wish)
+    hub.join(run.id, listener)
+    sending = asyncio.create_task(_send(socket, listener))
+    try:
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+    finally:
+        hub.leave(run.id, listener)
+        sending.cancel()
+
+
+async def _send(socket: WebSocket, listener: Listener) -> None:
+    """Pass on what lies in the mailbox, one message after the other."""
+    while True:
+        given = await listener.mailbox.get()
+        if isinstance(given, int):
+            await socket.close(given)
+            return
+        await (socket.send_bytes(given) if isinstance(given, bytes) else socket.send_text(given))
 
 
 def checkpoint(request: Request) -> Response:
@@ -107,7 +197,7 @@ def _chunks(front: Frontend, key: str) -> Iterator[bytes]:
             yield chunk
 
 
-def _authorised(request: Request) -> tuple[Frontend, Run]:
+def _authorised(request: HTTPConnection) -> tuple[Frontend, Run]:
     front = open_frontend(Settings.from_environment())
     try:
         run = front.studio.run(int(request.path_params["run_id"]))
@@ -118,7 +208,12 @@ def _authorised(request: Request) -> tuple[Frontend, Run]:
     return front, run
 
 
-def _number(request: Request, name: str, default: int, *, low: int) -> int:
+def _wish(request: HTTPConnection, what: str) -> Wish:
+    after, stride = _number(request, "after", -1, low=-1), _number(request, "stride", 1, low=1)
+    return Wish(what, after, stride)
+
+
+def _number(request: HTTPConnection, name: str, default: int, *, low: int) -> int:
     text = request.query_params.get(name, str(default))
     try:
         value = int(text)
@@ -147,12 +242,18 @@ ROUTES: dict[str, Endpoint] = {
     "/api/health": health,
     "/api/runs/{run_id:int}/frames": frames,
     "/api/runs/{run_id:int}/series": series,
+    "/api/runs/{run_id:int}/standing": standing_now,
     "/api/runs/{run_id:int}/artifacts/checkpoints/{step:int}": checkpoint,
 }
+SOCKETS = tuple(f"/api/runs/{{run_id:int}}/{what}" for what in hub.channels)
+"""Addresses at which one may listen."""
 
 app = st.App(
     Path(__file__).with_name("main.py"),
-    routes=[Route(path, endpoint) for path, endpoint in ROUTES.items()],
+    routes=[
+        *(Route(path, endpoint) for path, endpoint in ROUTES.items()),
+        *(WebSocketRoute(path, listen) for path in SOCKETS),
+    ],
     exception_handlers={StudioError: answer_studio_error, HTTPException: answer_http_error},
 )
 api_mounted.set()

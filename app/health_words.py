@@ -1,5 +1,6 @@
 """The health of a search in plain words, for pages and reports."""
 
+from app.epochs import ends_of_epochs
 from app.studio import Studio
 from engine.domain.config import SearchConfig
 from engine.domain.health import Health, Phase, Verdict, examine
@@ -33,8 +34,7 @@ def health_of(studio: Studio, run: Run, step: int | None = None) -> Health | Non
     config = run.config
     if not isinstance(config, SearchConfig):
         return None
-    epochs = studio.snapshots(run.id, epochs_only=True)
-    known = [one for one in epochs if step is None or one.step <= step]
+    known = [one for one in ends_of_epochs(studio, run) if step is None or one.step <= step]
     return examine(studio.space(run), config, known)
 
 

@@ -69,7 +69,7 @@ def wait_and_tell(page: Page, url: str, studio: Studio, run: int, task: str, beg
     until(lambda: studio.run(run).is_ended, "the search to end", seconds=LONGEST_SECONDS)
     ended = studio.run(run)
     page.locator(".player[data-run='completed']").first.wait_for()
-    shown = page.get_by_test_id("stMetric").all_inner_texts()
+    shown = page.locator(".board .tile").all_inner_texts()
     figures = ", ".join(" ".join(text.split("\n")) for text in shown[2:5])
     waited = f"{time.monotonic() - begun:.0f} s from the button"
     print(

@@ -5,6 +5,7 @@ import streamlit as st
 from app.access import Feed
 from app.bench import Bench, bench
 from app.components.derived_cell import derived_cells, derived_data
+from app.standing import latest_epoch
 from app.studio import Studio
 from app.truth import TruthTables
 from app.widgets import (
@@ -35,7 +36,6 @@ from pages.derivation_bench import (
     published_figures,
 )
 from pages.lineage import lineage_line
-from pages.moments import latest_epoch
 from pages.network import network_section
 from pages.take_home import downloads, prepared
 from pages.train import train_section, trainings

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.components.heatmap import heatmap_data, heatmaps
+from app.epochs import ends_of_epochs
 from app.figures.heatmap import edge_changes, edge_heatmaps
 from app.studio import Studio
 from engine.domain.run import Run
@@ -36,7 +37,7 @@ def heatmap_panel(studio: Studio, run_id: int) -> None:
 def _compared_with(studio: Studio, run: Run, now: Snapshot) -> Snapshot | None:
     """The moment to subtract; None where the probabilities themselves are wanted."""
     first = studio.snapshots(run.id, limit=1)
-    epochs = studio.snapshots(run.id, epochs_only=True)
+    epochs = ends_of_epochs(studio, run)
     moments = {str(one.step): one for one in (*first, *epochs) if one.step < now.step}
     chosen = st.selectbox(
         "Compare with",

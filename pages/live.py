@@ -16,13 +16,14 @@ from app.components.curves import (
 )
 from app.components.derived_cell import derived_cells, derived_data
 from app.components.gap_meter import gap_meter, meter_data
+from app.components.key_figures import key_figures_board
 from app.components.table import Column, data_table
+from app.epochs import ends_of_epochs
+from app.standing import latest_epoch, standing
 from app.studio import Studio
 from app.truth import TruthTables, truth_series
 from app.widgets import (
-    duration,
     engine_notice,
-    figure,
     go_to,
     link_to,
     plain,
@@ -32,7 +33,6 @@ from app.widgets import (
     state_badge,
     steering,
     step_from_query,
-    time_left,
 )
 from app.wire import frame_message, overview_stride, series_message, temperature_series
 from engine.domain.metrics import main_figure
@@ -42,23 +42,19 @@ from pages.draws import draws_panel
 from pages.health import health_panel
 from pages.heatmaps import heatmap_panel
 from pages.history import history_panel
-from pages.moments import latest_epoch, moment_to_show
-from pages.run_rows import data_name
+from pages.moments import moment_to_show
 from pages.share import share_section
 from pages.steer import open_asked, origin_line, steer_buttons, wishes_line
 from pages.training import (
     all_seeds,
-    latest_figures,
     origin_link,
     trained_cells,
-    training_figures,
-    training_help,
 )
 
 FIGURES_SECONDS = 2.0
-EPOCH_SECONDS = 8.0
+EPOCH_SECONDS = 10.0
 """For what changes at the end of an epoch: health, gap, and the log."""
-MOMENTS_SECONDS = 12.0
+MOMENTS_SECONDS = 20.0
 """For what the browser draws by itself from frames; this brings the exact values."""
 FRAMES_WITHOUT_API = 400
 LOG_LINES = 200
@@ -80,7 +76,10 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
     say_in_address(run)
     open_asked(studio, run)
     lively = not run.is_ended
-    refreshing(lambda: _figures(studio, run.id), every=FIGURES_SECONDS if lively else None)
+    refreshing(
+        lambda: _head(studio, run.id, feed),
+        every=None if feed.mounted or not lively else FIGURES_SECONDS,
+    )
     if studio.catalog() is None:
         refreshing(lambda: _without_catalog(studio), every=FIGURES_SECONDS)
         return
@@ -180,8 +179,12 @@ def _no_run() -> None:
             go_to("")
 
 
-def _figures(studio: Studio, run_id: int) -> None:
-    """Header, buttons and key figures: everything that follows the clock."""
+def _head(studio: Studio, run_id: int, feed: Feed) -> None:
+    """Header, buttons and key figures: everything that follows the clock.
+
+    Where the browser can listen, the figures follow by themselves, and all else is drawn anew
+    when they say so.
+    """
     run = studio.run(run_id)
     before = st.session_state.get("live-ended")
     st.session_state["live-ended"] = [run_id, run.is_ended]
@@ -203,8 +206,8 @@ def _figures(studio: Studio, run_id: int) -> None:
     origin_line(studio, run)
     wishes_line(studio, run)
     _notices(studio, run)
-    st.progress(_share(run), text=progress_words(run))
-    _metrics(*_key_figures(studio, run))
+    address = feed.address(run.id, run.uid, "standing")
+    key_figures_board(run, standing(studio, run), address=address, key=f"figures-{run.uid}")
 
 
 def _notices(studio: Studio, run: Run) -> None:
@@ -218,73 +221,6 @@ def _notices(studio: Studio, run: Run) -> None:
         )
     elif run.state is RunState.RUNNING:
         engine_notice(studio)
-
-
-def progress_words(run: Run) -> str:
-    """One line: how far, how long, how much longer, on what."""
-    parts = [f"Epoch {run.progress.epoch} of {run.config.epochs}"]
-    if run.progress.total_steps:
-        parts.append(f"step {run.progress.step:,} of {run.progress.total_steps:,}")
-    if run.progress.seconds:
-        parts.append(f"{duration(run.progress.seconds)} of training")
-    left = time_left(run)
-    if run.state is RunState.RUNNING and left is not None:
-        parts.append(f"about {duration(left)} left")
-    parts.append(f"data {plain(data_name(run.config.data))}")
-    if run.device:
-        parts.append(f"on {plain(run.device)}")
-    return " · ".join(parts)
-
-
-def _share(run: Run) -> float:
-    if run.state is RunState.COMPLETED:
-        return 1.0
-    total = run.progress.total_steps
-    return min(1.0, run.progress.step / total) if total else 0.0
-
-
-def key_figures(run: Run, latest: Snapshot | None, epoch: Snapshot | None) -> dict[str, str]:
-    """The figures of the latest snapshot, and of the latest epoch's end, as people read them."""
-    now = dict(latest.metrics) if latest else {}
-    measured = dict(epoch.metrics) if epoch else {}
-    main = main_figure(run.config.task)
-    return {
-        "Epoch": f"{run.progress.epoch} / {run.config.epochs}",
-        "Step": f"{run.progress.step:,}",
-        f"Child {main.label}": main.text(run.progress.score),
-        "Supernet": main.text(measured.get(f"supernet_{main.name}")),
-        "Gap": main.gap_text(run.progress.gap).replace(" points", " pt"),
-        "Entropy": figure(now.get("entropy"), "{:.2f}"),
-        "Temperature": figure(latest.temperature if latest else None, "{:.2f}"),
-    }
-
-
-def figure_help(task: str) -> dict[str, str]:
-    """What each key figure means, by its label."""
-    main = main_figure(task)
-    unit = ", in percentage points" if main.gap_unit else f", as a difference of {main.label}"
-    return {
-        f"Child {main.label}": f"Of the derived network with inherited weights, on validation "
-        f"{main.of}.",
-        "Supernet": f"The {main.label} with a fresh code for every batch, on the same {main.of}.",
-        "Gap": f"Child error minus supernet error{unit}.",
-        "Entropy": "Of the probabilities: 1 is undecided, 0 is decided.",
-        "Temperature": "Softness of the gradient through a draw.",
-    }
-
-
-def _key_figures(studio: Studio, run: Run) -> tuple[dict[str, str], dict[str, str]]:
-    """Key figures of a run, and what they mean, both by label."""
-    task, epoch = run.config.task, latest_epoch(studio, run)
-    if is_training(run):
-        return training_figures(run, latest_figures(studio, run, epoch)), training_help(task)
-    return key_figures(run, studio.snapshot(run.id), epoch), figure_help(task)
-
-
-def _metrics(figures: dict[str, str], words: dict[str, str]) -> None:
-    with st.container(horizontal=True, gap="small"):
-        for label, value in figures.items():
-            st.metric(label, value, help=words.get(label), border=True)
 
 
 def _player(studio: Studio, run_id: int, feed: Feed) -> None:
@@ -321,14 +257,19 @@ def _whole_history(studio: Studio, run: Run) -> bytes:
 def _gap(studio: Studio, run_id: int) -> None:
     """How close the child is to the supernet, at the chosen moment or now."""
     run, step = studio.run(run_id), step_from_query()
-    epochs = studio.snapshots(run.id, epochs_only=True)
-    known = [one for one in epochs if step is None or one.step <= step]
-    data = meter_data(main_figure(run.config.task), known[-1].metrics) if known else None
-    if data is None:
+    end = latest_epoch(studio, run) if step is None else _last_end(studio, run, step)
+    data = meter_data(main_figure(run.config.task), end.metrics) if end else None
+    if end is None or data is None:
         return
     with st.container(border=True):
-        st.markdown(f"**Gap at the end of epoch {known[-1].epoch}**")
+        st.markdown(f"**Gap at the end of epoch {end.epoch}**")
         gap_meter(data, key=f"gap-{run.uid}")
+
+
+def _last_end(studio: Studio, run: Run, step: int) -> Snapshot | None:
+    """The latest end of an epoch up to a step."""
+    ends = ends_of_epochs(studio, run)
+    return next((end for end in reversed(ends) if end.step <= step), None)
 
 
 def _curves(studio: Studio, run_id: int, feed: Feed, tables: TruthTables) -> None:

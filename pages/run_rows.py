@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from app.components.table import Column
+from app.standing import data_name
 from app.widgets import ago, duration, state_word, time_left
 from engine.domain.catalog import Catalog
 from engine.domain.metrics import main_figure
@@ -96,11 +97,6 @@ def _gap_words(run: RunSummary) -> str:
     if run.purpose != "search":
         return ""
     return main_figure(run.task).gap_text(run.progress.gap)
-
-
-def data_name(data: str) -> str:
-    """The last part of a path, or a name as it is."""
-    return data.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1] or data
 
 
 def _progress_words(run: RunSummary) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 from app.components.table import Column, data_table
 from app.evaluations import Origin, evaluate, origin_of_run, settings_for_data
 from app.forms import field_groups, field_rows
+from app.standing import data_name
 from app.studio import Studio
 from app.trainings import same_cells, trainings_of
 from app.widgets import go_to, plain, refreshing, state_word
@@ -23,7 +24,7 @@ from engine.domain.training_presets import (
     training_preset,
 )
 from pages.new_search import device_choices
-from pages.run_rows import data_name, figure_words
+from pages.run_rows import figure_words
 
 CHOSEN_ABOVE = frozenset({"genotype", "task", "data"})
 """Settings that are no field of the form: they stand above it, or are what is shown."""

@@ -10,11 +10,10 @@ from app.components.table import Column, data_table
 from app.evaluations import outcome, sentence
 from app.studio import Studio
 from app.trainings import found_by, search_of, seeds_of
-from app.widgets import figure, go_to, link_to, plain, refreshing, state_word
+from app.widgets import go_to, link_to, plain, refreshing, state_word
 from engine.domain.genotype import Genotype
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run
-from engine.domain.snapshot import Snapshot, SnapshotKind
 
 SEEDS_SECONDS = 4.0
 COLUMNS = (
@@ -24,53 +23,6 @@ COLUMNS = (
     Column("epochs", "Epochs", "number"),
     Column("name", "Training"),
 )
-
-
-def latest_figures(studio: Studio, run: Run, epoch: Snapshot | None) -> dict[str, float]:
-    """The latest value of everything that a training measures.
-
-    Args:
-        studio: The use cases.
-        run: The training.
-        epoch: The snapshot at the end of its latest epoch.
-    """
-    latest = studio.snapshot(run.id)
-    if latest is None:
-        return {}
-    moved: Snapshot | None = latest
-    if latest.kind is SnapshotKind.EPOCH:
-        moved = studio.snapshot(run.id, latest.step - 1)
-    known = [snapshot for snapshot in (moved, epoch, latest) if snapshot is not None]
-    return {name: value for snapshot in known for name, value in snapshot.metrics.items()}
-
-
-def training_figures(run: Run, latest: Mapping[str, float]) -> dict[str, str]:
-    """Key figures of a training as people read them; that of the test once there is one."""
-    main = main_figure(run.config.task)
-    figures = {
-        "Epoch": f"{run.progress.epoch} / {run.config.epochs}",
-        "Step": f"{run.progress.step:,}",
-        f"Validation {main.label}": main.text(latest.get(f"validation_{main.name}")),
-        "Training loss": figure(latest.get("train_loss"), "{:.3f}"),
-        "Learning rate": figure(latest.get("learning_rate"), "{:.3g}"),
-    }
-    test = latest.get(f"test_{main.name}")
-    if test is not None:
-        figures[f"Test {main.label}"] = main.text(test)
-    return figures
-
-
-def training_help(task: str) -> dict[str, str]:
-    """What each key figure of a training means, by its label."""
-    main = main_figure(task)
-    return {
-        f"Validation {main.label}": f"On validation {main.of}, at the end of the latest epoch.",
-        "Training loss": "Of the latest batch that was recorded, with all that is left out of the "
-        "network while it trains.",
-        "Learning rate": "Of the weights, now.",
-        f"Test {main.label}": f"On test {main.of}, which were looked at once, after the last "
-        "epoch.",
-    }
 
 
 def trained_cells(studio: Studio, run: Run, genotype: Genotype) -> None:

@@ -13,6 +13,7 @@ const BAR_WIDTH = 68
 const BAR_HEIGHT = 8
 const STRIP_ROW = 5
 const SPEEDS = [5, 15, 30, 60, 120, 300]
+const GROWING_MS = 1000 // between two drawings of strips of a search that goes on
 const RESEND_MS = 1500
 const RESENDS = 5
 const calm = matchMedia("(prefers-reduced-motion: reduce)")
@@ -62,6 +63,7 @@ class Player {
   close() {
     this.poller?.stop()
     clearTimeout(this.resending)
+    clearTimeout(this.growing)
     this.observer.disconnect()
     cancelAnimationFrame(this.animation)
     calm.removeEventListener("change", this.onTheme)
@@ -113,7 +115,7 @@ class Player {
       this.say()
     }
     this.range.max = String(Math.max(0, this.frames.count - 1))
-    this.drawStrips()
+    this.growStrips()
   }
 
   connected(state) {
@@ -372,12 +374,21 @@ class Player {
     this.playhead.hidden = this.position < 0
   }
 
+  /** Strips that have grown are drawn again, but not with every moment that comes. */
+  growStrips() {
+    if (!this.stripped) this.drawStrips()
+    else this.growing ??= setTimeout(() => this.drawStrips(), GROWING_MS)
+  }
+
   drawStrips() {
     cancelAnimationFrame(this.stripping)
+    clearTimeout(this.growing)
+    this.growing = null
     this.stripping = requestAnimationFrame(() => {
       this.measureStrips()
       const { width } = this.strip
       if (!width || !this.frames.count) return
+      this.stripped = true
       const columns = Math.min(this.frames.count, width * Math.min(2, devicePixelRatio || 1))
       const changes = new Float32Array(columns)
       this.stripCanvases.forEach((canvas, kind) => this.drawStrip(canvas, kind, columns, changes))

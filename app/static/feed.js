@@ -1,11 +1,14 @@
-// Polling of a run: fetch what is new, rest while the tab is hidden, end with the run.
+// What is new of a run: fetched at first, and from then on heard over a socket. Where no socket can be
+// opened, it is fetched again and again. A hidden tab rests; both end with the run.
 
 const LIVELY_MS = 300
 const RESTING_MS = 3000
 const LONGEST_WAIT_MS = 10000
+const GONE = new Set([4403, 4404]) // codes of a closed socket: no longer allowed, no longer there
 
 /** Calls `receive(response)` for each answer and `report(state)` on changes of the connection.
- *  `receive` returns a promise of {lively, ended, more}; `pace` is what it waits while lively. */
+ *  `receive` returns a promise of {lively, ended, more}; `pace` is what it waits while lively and
+ *  nothing can be heard. */
 export class Poller {
   constructor(addressOf, receive, report, pace = LIVELY_MS) {
     this.addressOf = addressOf
@@ -15,7 +18,10 @@ export class Poller {
     this.timer = null
     this.failures = 0
     this.stopped = false
-    this.onVisible = () => { if (!document.hidden) this.soon(0) }
+    this.onVisible = () => {
+      if (document.hidden) this.hangUp()
+      else this.soon(0)
+    }
     document.addEventListener("visibilitychange", this.onVisible)
     this.soon(0)
   }
@@ -27,38 +33,95 @@ export class Poller {
   }
 
   async tick() {
-    if (this.stopped || document.hidden || this.busy) return
+    if (this.stopped || document.hidden || this.busy || this.socket) return
     this.busy = true
     let wait = RESTING_MS
     try {
       const response = await fetch(new URL(this.addressOf(), document.baseURI), { cache: "no-store" })
       if (response.status === 403 || response.status === 404) {
-        this.report("gone")
-        this.stop()
+        this.gone()
         return
       }
       if (!response.ok) throw new Error(String(response.status))
-      const answer = await this.receive(response)
-      this.failures = 0
-      this.report("connected")
+      const answer = await this.take(response)
+      if (!answer.more && !answer.ended && this.attend()) return
       wait = answer.more ? 0 : answer.lively ? this.pace : RESTING_MS
-      if (answer.ended && !answer.more) {
-        this.report("ended")
-        this.stop()
-      }
     } catch (error) {
-      this.failures += 1
-      this.report("reconnecting")
-      wait = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.failures)
+      wait = this.failed()
     } finally {
       this.busy = false
     }
     this.soon(wait)
   }
 
+  /** Hands an answer on, and ends with the run. */
+  async take(response) {
+    const answer = await this.receive(response)
+    this.failures = 0
+    this.report("connected")
+    if (answer.ended && !answer.more) {
+      this.report("ended")
+      this.stop()
+    }
+    return answer
+  }
+
+  /** Listens from now on; false where that has just been tried in vain. */
+  attend() {
+    if (this.stopped || document.hidden || this.deaf) return false
+    const address = new URL(this.addressOf(), document.baseURI)
+    address.protocol = address.protocol.replace("http", "ws")
+    const socket = new WebSocket(address)
+    socket.binaryType = "arraybuffer"
+    this.socket = socket
+    let [heard, last] = [false, Promise.resolve()]
+    socket.onmessage = ({ data }) => {
+      heard = true
+      last = last.then(() => this.hear(socket, data)).catch(() => socket.close())
+    }
+    socket.onclose = ({ code }) => {
+      if (this.socket !== socket) return
+      this.socket = null
+      if (GONE.has(code)) this.gone()
+      else if (heard) this.soon(this.failed())
+      else {
+        this.deaf = true
+        this.soon(this.pace)
+      }
+    }
+    return true
+  }
+
+  async hear(socket, data) {
+    if (this.socket !== socket) return
+    const answer = await this.take(new Response(data))
+    if (!answer.more) return
+    this.hangUp()
+    this.soon(0)
+  }
+
+  /** Says that the connection is lost; returns how long to wait. */
+  failed() {
+    this.failures += 1
+    this.report("reconnecting")
+    return Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.failures)
+  }
+
+  gone() {
+    this.report("gone")
+    this.stop()
+  }
+
+  hangUp() {
+    const { socket } = this
+    this.socket = null
+    socket?.close()
+  }
+
   stop() {
     this.stopped = true
     clearTimeout(this.timer)
+    this.hangUp()
     document.removeEventListener("visibilitychange", this.onVisible)
   }
 }

@@ -8,6 +8,7 @@ code of M draws with probability q = 1 - (1 - p)^M.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 from engine.domain.config import SearchConfig
@@ -134,17 +135,21 @@ def _binomial(trials: int, q: float) -> list[float]:
     if q <= 0 or q >= 1:
         certain = 0 if q <= 0 else trials
         return [float(count == certain) for count in range(trials + 1)]
-    yes, no, ways = math.log(q), math.log1p(-q), math.lgamma(trials + 1)
+    yes, no = math.log(q), math.log1p(-q)
     return [
-        math.exp(
-            ways
-            - math.lgamma(count + 1)
-            - math.lgamma(trials - count + 1)
-            + count * yes
-            + (trials - count) * no
-        )
-        for count in range(trials + 1)
+        math.exp(ways + count * yes + (trials - count) * no)
+        for count, ways in enumerate(_log_ways(trials))
     ]
+
+
+@lru_cache(maxsize=8)
+def _log_ways(trials: int) -> tuple[float, ...]:
+    """ln of the number of ways to choose 0 … n of n: n! / (k! (n - k)!)."""
+    whole = math.lgamma(trials + 1)
+    return tuple(
+        whole - math.lgamma(count + 1) - math.lgamma(trials - count + 1)
+        for count in range(trials + 1)
+    )
 
 
 def _of_kind(

@@ -42,7 +42,7 @@ def test_what_a_search_found_is_trained_watched_and_tested(house: House, engine,
     test = studio.series(run.id)
     (line,) = [one for one in test if one.name == "test_accuracy"]
     assert list(line.steps) == [ended.progress.total_steps]
-    metric = page.get_by_test_id("stMetric").filter(has_text="Test accuracy")
+    metric = page.locator(".board .tile").filter(has_text="Test accuracy")
     expect(metric).to_contain_text(f"{line.values[0]:.1f} %")
     expect(page.locator(".curves")).to_have_attribute("data-n", str(ended.progress.total_steps))
 

@@ -1,7 +1,8 @@
 """Pages run in AppTest on a SQLite store of their own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -57,3 +58,18 @@ def words(test: AppTest) -> str:
         test.code,
     )
     return "\n".join(str(element.value) for elements in kinds for element in elements)
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """How a run stands each time that Live draws it."""
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        "pages.live.key_figures_board", lambda run, standing, **_: given.append(standing)
+    )
+    return given
+
+
+def tiles(board: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The key figures that were drawn last, by label."""
+    return {label: value for label, value, _ in board[-1]["tiles"]}

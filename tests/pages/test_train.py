@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.components.curves import training_charts
 from app.forms import field_groups
+from app.standing import latest_figures, training_figures
 from app.studio import Studio
 from app.widgets import plain
 from app.wire import temperature_series
@@ -17,10 +18,10 @@ from engine.domain.training_presets import training_preset
 from pages.run_rows import figure_words, run_rows
 from pages.take_home import question
 from pages.train import COLUMNS, training_rows
-from pages.training import latest_figures, seed_rows, training_figures
+from pages.training import seed_rows
 from tests.e2e.seeding import alive, seed_run
 from tests.e2e.trainings import seed_training
-from tests.pages.conftest import words
+from tests.pages.conftest import tiles, words
 from tests.pages.test_runs import NOW
 
 
@@ -151,7 +152,7 @@ def test_a_training_whose_search_is_gone_says_so(studio, page, search):
 
 
 @pytest.mark.parametrize("state", list(RunState))
-def test_live_draws_every_state_of_a_training(studio, page, search, state):
+def test_live_draws_every_state_of_a_training(studio, page, search, board, state):
     upto = 15 if state is RunState.COMPLETED else 7
     run = seed_training(studio, search, upto=upto, state=state)
     alive(studio.store)
@@ -159,7 +160,7 @@ def test_live_draws_every_state_of_a_training(studio, page, search, state):
     assert not test.exception
     assert state.value in words(test)
     latest = latest_figures(studio, run, studio.snapshot(run.id))
-    shown = {metric.label: metric.value for metric in test.metric}
+    shown = tiles(board)
     assert shown == training_figures(run, latest)
     assert ("Test accuracy" in shown) is (state is RunState.COMPLETED)
     assert "All seeds" not in words(test)
