@@ -138,7 +138,7 @@ hub = Hub(
     {
         "frames": Channel(pace_seconds=0.2, compose=news_of_frames),
         "series": Channel(pace_seconds=2.0, compose=news_of_series),
-        "standing": Channel(pace_seconds=1.0, compose=news_of_standing),
+        "standing": Channel(pace_seconds=2.0, compose=news_of_standing),
     }
 )
 

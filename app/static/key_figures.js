@@ -4,7 +4,7 @@
 const VERSION = new URL(import.meta.url).search
 const { Poller, element, styled } = await import(new URL(`feed.js${VERSION}`, import.meta.url).href)
 
-const PACE_MS = 1000
+const PACE_MS = 2000
 const boards = new WeakMap()
 
 export default function mount(component, root) {
