@@ -53,9 +53,9 @@ from pages.training import (
 
 FIGURES_SECONDS = 2.0
 EPOCH_SECONDS = 10.0
-"""For what changes at the end of an epoch: health, gap, and the log."""
+"""For the health of a search."""
 MOMENTS_SECONDS = 20.0
-"""For what the browser draws by itself from frames; this brings the exact values."""
+"""For the log, and for what the browser draws by itself from frames; this brings exact values."""
 FRAMES_WITHOUT_API = 400
 LOG_LINES = 200
 
@@ -87,8 +87,6 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         all_seeds(studio, run)
     else:
         _moments(studio, run, feed)
-    if not is_training(run):
-        refreshing(lambda: _gap(studio, run.id), every=EPOCH_SECONDS if lively else None)
     st.subheader("Curves", anchor=False)
     st.caption(
         "Drag across a chart to zoom; a double click shows everything again."
@@ -103,7 +101,7 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         refreshing(lambda: _trained(studio, run))
     share_section(studio, run)
     st.subheader("Event log", anchor=False)
-    refreshing(lambda: _log(studio, run.id), every=EPOCH_SECONDS if lively else None)
+    refreshing(lambda: _log(studio, run.id), every=MOMENTS_SECONDS if lively else None)
 
 
 def is_training(run: Run) -> bool:
@@ -128,16 +126,20 @@ def _moments(studio: Studio, run: Run, feed: Feed) -> None:
         refreshing(lambda: heatmap_panel(studio, run.id), every=MOMENTS_SECONDS if lively else None)
     with st.container(border=True):
         history_panel(studio, run)
+    refreshing(
+        lambda: _of_the_moment(studio, studio.run(run.id)),
+        every=MOMENTS_SECONDS if lively else None,
+    )
+
+
+def _of_the_moment(studio: Studio, run: Run) -> None:
+    """What is derived, drawn and measured at a moment: one fragment, since each costs a browser."""
     with st.container(border=True):
-        refreshing(
-            lambda: _derived(studio, studio.run(run.id)),
-            every=MOMENTS_SECONDS if lively else None,
-        )
+        _derived(studio, run)
     if run.search.method == "egs":
         with st.container(border=True):
-            refreshing(
-                lambda: draws_panel(studio, run.id), every=MOMENTS_SECONDS if lively else None
-            )
+            draws_panel(studio, run.id)
+    _gap(studio, run)
 
 
 def _derived(studio: Studio, run: Run) -> None:
@@ -254,9 +256,9 @@ def _whole_history(studio: Studio, run: Run) -> bytes:
     return frame_message(run, studio.space(run), frames)
 
 
-def _gap(studio: Studio, run_id: int) -> None:
+def _gap(studio: Studio, run: Run) -> None:
     """How close the child is to the supernet, at the chosen moment or now."""
-    run, step = studio.run(run_id), step_from_query()
+    step = step_from_query()
     end = latest_epoch(studio, run) if step is None else _last_end(studio, run, step)
     data = meter_data(main_figure(run.config.task), end.metrics) if end else None
     if end is None or data is None:
