@@ -18,7 +18,7 @@ import streamlit as st
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from app.frontend import Frontend, api_mounted, open_frontend
@@ -248,12 +248,18 @@ ROUTES: dict[str, Endpoint] = {
 SOCKETS = tuple(f"/api/runs/{{run_id:int}}/{what}" for what in hub.channels)
 """Addresses at which one may listen."""
 
-app = st.App(
-    Path(__file__).with_name("main.py"),
-    routes=[
+
+def routes() -> list[BaseRoute]:
+    """All of them: to ask, and to listen."""
+    return [
         *(Route(path, endpoint) for path, endpoint in ROUTES.items()),
         *(WebSocketRoute(path, listen) for path in SOCKETS),
-    ],
+    ]
+
+
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    routes=routes(),
     exception_handlers={StudioError: answer_studio_error, HTTPException: answer_http_error},
 )
 api_mounted.set()

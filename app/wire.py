@@ -9,6 +9,7 @@ codes (bit masks, [n, kinds, E, ceil(K/8)]). All numbers are little-endian.
 import json
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from sys import byteorder
 from typing import Any
 
@@ -71,9 +72,13 @@ def frame_message(run: Run, space: SearchSpace, frames: Frames) -> bytes:
 
 
 def series_message(run: Run, series: Iterable[Series]) -> Mapping[str, Any]:
-    """Metrics of a run as JSON columns."""
+    """Metrics of a run as JSON columns; what is not finite, which JSON does not know, is null."""
     columns = {
-        line.name: {"steps": list(line.steps), "values": list(line.values)} for line in series
+        line.name: {
+            "steps": list(line.steps),
+            "values": [value if isfinite(value) else None for value in line.values],
+        }
+        for line in series
     }
     return status(run) | {"series": columns}
 

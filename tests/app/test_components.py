@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import re
 import stat
 import struct
@@ -16,7 +17,6 @@ import pytest
 from httpx import ASGITransport, AsyncClient, Response
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
 
 from app import asgi
 from app.access import Feed, RunTokens, load_secret
@@ -159,6 +159,12 @@ def test_series_message_holds_columns_by_name():
     assert message["ended"] is False
 
 
+def test_series_message_has_no_number_that_json_does_not_know():
+    message = series_message(RUN, [Series("gap", (1, 2, 3), (3.0, math.inf, math.nan))])
+    assert message["series"]["gap"]["values"] == [3.0, None, None]
+    json.dumps(message, allow_nan=False)
+
+
 def test_token_opens_its_own_run_only():
     tokens = RunTokens("secret")
     token = tokens.sign("one")
@@ -247,7 +253,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[s
     """Ask the routes of the API in this process."""
     monkeypatch.setenv("EGS_HOME", str(tmp_path / "home"))
     application = Starlette(
-        routes=[Route(path, endpoint) for path, endpoint in asgi.ROUTES.items()],
+        routes=asgi.routes(),
         exception_handlers={HTTPException: asgi.answer_http_error},
     )
 
