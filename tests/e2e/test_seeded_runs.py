@@ -16,6 +16,9 @@ from tests.e2e.seeding import Synthetic, alive, extend_run, seed_run
 
 pytestmark = pytest.mark.e2e
 
+SOCKETS = re.compile(r"/api/runs/")
+"""Where parts of a page listen to a run: its frames, its curves and its key figures."""
+
 
 def test_running_graph_redraws_without_a_remount(house: House, page: Page):
     store = house.studio.store
@@ -160,14 +163,80 @@ def test_lost_connection_is_named_and_found_again(house: House, page: Page):
     store = house.studio.store
     alive(store)
     run = seed_run(store, house.studio.artifacts, count=100, upto=10, state=RunState.RUNNING)
+    sockets: list[WebSocketRoute] = []
+
+    def forward(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page.route_web_socket(SOCKETS, forward)
     page.goto(f"{house.url}/live?run={run.id}")
     player = Player(page)
     player.wait_for("n", "10")
+    while len(sockets) < 3:
+        page.wait_for_timeout(50)
     page.route("**/api/runs/**", lambda route: route.abort())
+    for socket in sockets:
+        socket.close()
     player.wait_for("connection", "reconnecting")
     expect(page.get_by_role("button", name="RECONNECTING")).to_be_visible()
     page.unroute("**/api/runs/**")
     player.wait_for("connection", "connected")
+    search = Synthetic(run.config, house.studio.space(run), count=100)
+    extend_run(store, run, search, 10, 12)
+    player.wait_for("n", "12")
+
+
+def test_a_page_that_listens_asks_for_nothing(house: House, page: Page):
+    store = house.studio.store
+    alive(store)
+    run = seed_run(store, house.studio.artifacts, count=100, upto=10, state=RunState.RUNNING)
+    search = Synthetic(run.config, house.studio.space(run), count=100)
+    listening: list[str] = []
+    page.on("websocket", lambda socket: listening.append(socket.url))
+    page.goto(f"{house.url}/live?run={run.id}")
+    player = Player(page)
+    player.wait_for("n", "10")
+    while sum(bool(SOCKETS.search(url)) for url in listening) < 3:
+        page.wait_for_timeout(50)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for number in range(10, 15):
+        extend_run(store, run, search, number, number + 1)
+        player.wait_for("n", str(number + 1))
+    expect(page.locator(".curves")).to_have_attribute("data-n", "150")
+    expect(page.locator(".board .words")).to_contain_text("step 150 of 1,000")
+    assert not [url for url in asked if "/api/runs/" in url]
+
+
+def test_where_no_socket_can_be_opened_it_asks(house: House, page: Page):
+    store = house.studio.store
+    alive(store)
+    run = seed_run(store, house.studio.artifacts, count=100, upto=10, state=RunState.RUNNING)
+    search = Synthetic(run.config, house.studio.space(run), count=100)
+    page.route_web_socket(SOCKETS, lambda socket: socket.close())
+    page.goto(f"{house.url}/live?run={run.id}")
+    player = Player(page)
+    for number in range(10, 13):
+        player.wait_for("n", str(number))
+        extend_run(store, run, search, number, number + 1)
+    player.wait_for("connection", "connected")
+    expect(page.locator(".board .words")).to_contain_text("step 130 of 1,000")
+
+
+def test_buttons_follow_a_state_that_somebody_else_has_changed(house: House, page: Page):
+    store = house.studio.store
+    alive(store)
+    run = seed_run(store, house.studio.artifacts, count=100, upto=10, state=RunState.RUNNING)
+    page.goto(f"{house.url}/live?run={run.id}")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    house.studio.pause(run.id)
+    expect(page.get_by_text("pausing…").first).to_be_visible()
+    store.transition(run.id, RunState.PAUSED, why="asked")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    store.transition(run.id, RunState.STOPPED, why="asked")
+    expect(page.get_by_text("stopped").first).to_be_visible()
+    expect(page.get_by_role("button", name="Resume")).to_have_count(0)
 
 
 def test_ended_run_is_no_longer_polled(house: House, page: Page):
@@ -268,8 +337,8 @@ def test_plain_streamlit_run_feeds_the_player_without_the_api(
         until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"), "streamlit to answer")
         page.goto(f"http://127.0.0.1:{port}/live?run={run.id}")
         player = Player(page)
-        player.wait_for("n", "300")
-        player.wait_for("step", "8980")
+        player.wait_for("n", "320")  # one in three of 900, and the ends of twenty epochs
+        player.wait_for("step", "9000")
         player.wait_for("run", "completed")
     finally:
         page.close()
