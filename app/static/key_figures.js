@@ -64,6 +64,8 @@ class Board {
     const labels = tiles.map(([label]) => label).join("|")
     if (this.root.dataset.labels !== labels) {
       this.root.dataset.labels = labels
+      this.tiles.style.setProperty("--count", tiles.length)
+      this.tiles.style.setProperty("--half", Math.ceil(tiles.length / 2))
       this.tiles.replaceChildren(...tiles.map(([label, , help]) => tile(label, help)))
     }
     tiles.forEach(([, value], number) => {
