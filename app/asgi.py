@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from app.components.loading import digest
 from app.frontend import Frontend, api_mounted, open_frontend
 from app.push import Channel, Hub, Listener, News, Wish
 from app.settings import Settings
@@ -40,6 +41,7 @@ REFUSED = 4000
 """Plus the status of HTTP: the code with which a connection is refused."""
 MOST_REASON = 100
 """Characters of a refusal that a closing frame carries; the protocol allows 123 bytes."""
+SHARED_MODULES = ("feed.js", "moments.js", "frames.js", "shapes.js", "chart.js")
 PAGES = ("new", "live", "architecture", "compare", "engine")
 """Addresses of all pages but the first, which is at the root."""
 BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin }</script>"
@@ -49,9 +51,19 @@ do not exist, which costs two requests and leaves two errors in the browser's co
 
 @cache
 def _entry() -> str:
-    """Streamlit's HTML file with our line in it."""
-    text = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    return text.replace("<head>", f"<head>{BASE}", 1)
+    """Streamlit's HTML file with our lines in it."""
+    folder = Path(st.__file__).parent / "static"
+    ours = BASE + "".join(f'<link rel="modulepreload" href="./{name}">' for name in _early(folder))
+    return (folder / "index.html").read_text(encoding="utf-8").replace("<head>", f"<head>{ours}", 1)
+
+
+def _early(folder: Path) -> list[str]:
+    """Modules that every page with a component needs; they come with the page, not after it."""
+    theirs = (folder / "static" / "js").glob("BidiComponent.*.js")
+    return [
+        *(path.relative_to(folder).as_posix() for path in theirs),
+        *(f"app/static/{name}?v={digest()}" for name in SHARED_MODULES),
+    ]
 
 
 def entry(_request: Request) -> Response:

@@ -8,7 +8,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from engine.domain.config import SearchConfig
-from engine.domain.fields import allowed_by, bounds_of, extra_of
+from engine.domain.fields import allowed_by, bounds_of, extra_of, label_of
 from engine.domain.run_config import RunConfig
 
 Choices = Mapping[str, Mapping[Any, str]]
@@ -50,9 +50,7 @@ def field_groups(
 
 def field_label(name: str, config: type[RunConfig] = SearchConfig) -> str:
     """Title of a config's field with its unit."""
-    field = config.model_fields[name]
-    unit = extra_of(field)["unit"]
-    return f"{field.title} ({unit})" if unit else str(field.title)
+    return label_of(config.model_fields[name])
 
 
 def field_help(name: str, config: type[RunConfig] = SearchConfig) -> str:

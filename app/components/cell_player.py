@@ -12,7 +12,7 @@ from engine.domain.skeleton import reduction_positions
 from engine.domain.space import SearchSpace
 from engine.export.layout import cell_layout
 
-_player = StaticComponent("egs_cell_player", "cell_player.js")
+_player = StaticComponent("egs_cell_player", "cell_player.js", room=1260)
 
 
 def player_data(

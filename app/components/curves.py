@@ -9,7 +9,7 @@ from app.figures.palette import CURVE_COLOURS
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run
 
-_curves = StaticComponent("egs_curves", "curves.js")
+_curves = StaticComponent("egs_curves", "curves.js", room=700)
 
 
 @dataclass(frozen=True)

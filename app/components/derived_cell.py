@@ -12,7 +12,7 @@ from engine.domain.genotype_diff import EdgeDiff, GenotypeDiff
 from engine.domain.snapshot import operations_in
 from engine.export.layout import cell_layout
 
-_cells = StaticComponent("egs_derived_cell", "derived_cell.js")
+_cells = StaticComponent("egs_derived_cell", "derived_cell.js", room=570)
 
 
 def derived_data(genotype: Genotype, catalog: Catalog, *, cells: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from engine.domain.draws import DrawnOften, DrawRecord
 from engine.domain.space import SearchSpace
 from engine.export.layout import edge_titles
 
-_draws = StaticComponent("egs_draws", "draws.js")
+_draws = StaticComponent("egs_draws", "draws.js", room=460)
 
 
 def draws_data(

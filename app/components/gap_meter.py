@@ -7,7 +7,7 @@ from app.components.loading import StaticComponent
 from app.figures.palette import CURVE_COLOURS
 from engine.domain.metrics import MainFigure
 
-_meter = StaticComponent("egs_gap_meter", "gap_meter.js")
+_meter = StaticComponent("egs_gap_meter", "gap_meter.js", room=79)
 
 CLOSE = 2.0
 """Points up to which what is derived counts as what was searched."""

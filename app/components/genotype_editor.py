@@ -12,7 +12,7 @@ from engine.domain.snapshot import Masks
 from engine.domain.space import NONE, SearchSpace
 from engine.export.layout import edge_titles
 
-_editor = StaticComponent("egs_genotype_editor", "genotype_editor.js")
+_editor = StaticComponent("egs_genotype_editor", "genotype_editor.js", room=540)
 
 
 def editor_data(genotype: Genotype, catalog: Catalog, *, cells: int) -> dict[str, Any]:

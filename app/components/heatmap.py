@@ -10,7 +10,7 @@ from engine.domain.agreement import Agreement
 from engine.domain.catalog import Catalog
 from engine.export.layout import edge_titles
 
-_heatmaps = StaticComponent("egs_heatmap", "heatmap.js")
+_heatmaps = StaticComponent("egs_heatmap", "heatmap.js", room=440)
 
 
 def heatmap_data(

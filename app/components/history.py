@@ -11,7 +11,7 @@ from engine.domain.run import Run
 from engine.domain.space import SearchSpace
 from engine.export.layout import edge_titles
 
-_history = StaticComponent("egs_history", "history.js")
+_history = StaticComponent("egs_history", "history.js", room=650)
 
 
 def history_data(

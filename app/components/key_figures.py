@@ -6,7 +6,7 @@ from typing import Any
 from app.components.loading import StaticComponent
 from engine.domain.run import Run
 
-_board = StaticComponent("egs_key_figures", "key_figures.js")
+_board = StaticComponent("egs_key_figures", "key_figures.js", room=134)
 
 
 def key_figures_board(

@@ -6,6 +6,7 @@ an address that carries a digest of the file.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,15 @@ export default function (component) {{
 """
 
 
-def digest_of(module: str) -> str:
-    """Twelve hexadecimal digits that change with any file of ``app/static``."""
+@cache
+def digest() -> str:
+    """Twelve hexadecimal digits that change with any file of ``app/static``.
+
+    All modules carry the same, so that what they share is fetched once.
+    """
     names = sorted(path for path in STATIC.rglob("*") if path.suffix in {".js", ".css"})
     content = b"".join(path.read_bytes() for path in names)
-    return sha256(module.encode() + content).hexdigest()[:12]
+    return sha256(content).hexdigest()[:12]
 
 
 class StaticComponent:
@@ -46,13 +51,16 @@ class StaticComponent:
     Args:
         name: Unique in the app.
         module: File in ``app/static``.
+        room: Height in pixels that it takes until it is ``ready``, so that what
+            stands below does not jump.
     """
 
-    def __init__(self, name: str, module: str) -> None:
+    def __init__(self, name: str, module: str, *, room: int = 0) -> None:
+        kept = f"<style>.egs:not(.ready) {{ min-height: {room}px }}</style>" if room else ""
         self._renderer = st.components.v2.component(
             name,
-            html='<div class="egs"></div>\n',
-            js=_LOADER.format(module=module, digest=digest_of(module)),
+            html=f'{kept}<div class="egs"></div>\n',
+            js=_LOADER.format(module=module, digest=digest()),
         )
 
     def __call__(self, data: Mapping[str, Any], *, key: str, **mounting: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from app.components.loading import StaticComponent
 from engine.domain.blocks import Block
 
-_strip = StaticComponent("egs_network_strip", "network_strip.js")
+_strip = StaticComponent("egs_network_strip", "network_strip.js", room=160)
 
 
 def strip_data(blocks: Sequence[Block]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.components.loading import StaticComponent
 
-_overlay = StaticComponent("egs_overlay", "overlay.js")
+_overlay = StaticComponent("egs_overlay", "overlay.js", room=490)
 
 MOST_POINTS = 40_000
 """Drawn in all; of more, every n-th of each curve is drawn."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from app.components.loading import StaticComponent
 
-_table = StaticComponent("egs_table", "table.js")
+_table = StaticComponent("egs_table", "table.js", room=130)
 
 ColumnKind = Literal["text", "number", "state", "progress", "code", "tags"]
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from engine.domain.config import AnyConfig
-from engine.domain.fields import extra_of
+from engine.domain.fields import extra_of, label_of
 
 
 class Absent:
@@ -51,9 +51,7 @@ def config_diff(configs: Sequence[AnyConfig]) -> list[SettingDiff]:
         values = tuple(getattr(config, name, ABSENT) for config in configs)
         if all(value == values[0] for value in values):
             continue
-        unit = extra_of(field)["unit"]
-        label = f"{field.title} ({unit})" if unit else str(field.title)
-        diffs.append(SettingDiff(name, label, extra_of(field)["group"], values))
+        diffs.append(SettingDiff(name, label_of(field), extra_of(field)["group"], values))
     return diffs
 
 

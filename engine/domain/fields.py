@@ -58,6 +58,12 @@ def extra_of(field: FieldInfo) -> Mapping[str, Any]:
     return extra
 
 
+def label_of(field: FieldInfo) -> str:
+    """Title of a field with its unit, where the title does not name it already."""
+    title, unit = str(field.title), extra_of(field)["unit"]
+    return f"{title} ({unit})" if unit and unit != title.lower() else title
+
+
 def bounds_of(field: FieldInfo) -> tuple[float | None, float | None]:
     """Smallest and largest allowed value of a numeric field, None where open."""
     low = high = None

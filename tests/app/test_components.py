@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from httpx import ASGITransport, AsyncClient, Response
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,7 +24,7 @@ from app.access import Feed, RunTokens, load_secret
 from app.components.cell_player import cell_title, player_data
 from app.components.curves import charts_of, curve_data
 from app.components.derived_cell import derived_data
-from app.components.loading import STATIC, digest_of
+from app.components.loading import STATIC, digest
 from app.frontend import open_frontend
 from app.serve import CONFIG, check_address, is_loopback, server_options
 from app.settings import Settings
@@ -117,7 +118,7 @@ def test_derived_cells_hand_over_the_kept_columns():
 )
 def test_component_module_is_there_and_its_address_carries_a_digest(module: str):
     assert "export default function mount" in (STATIC / module).read_text()
-    assert len(digest_of(module)) == 12
+    assert len(digest()) == 12
 
 
 def test_vendored_file_comes_with_its_licence():
@@ -278,6 +279,17 @@ def test_every_page_begins_with_streamlit_s_file_that_knows_its_server(ask):
         assert answer.headers["content-type"].startswith("text/html")
         assert f"<head>{asgi.BASE}" in answer.text
         assert '<div id="root">' in answer.text
+
+
+def test_modules_that_come_with_a_page_are_there(ask):
+    early = re.findall(r'<link rel="modulepreload" href="\./([^"]+)">', ask("/live").text)
+    assert len(early) == 1 + len(asgi.SHARED_MODULES)
+    theirs, *ours = early
+    assert (Path(st.__file__).parent / "static" / theirs).is_file()
+    for address in ours:
+        name, _, version = address.removeprefix("app/static/").partition("?v=")
+        assert (STATIC / name).is_file()
+        assert version == digest()
 
 
 def test_route_of_an_unknown_run_is_not_found(ask):

@@ -189,7 +189,7 @@ def test_a_report_may_be_asked_for_at_any_time(studio: Studio, state: RunState):
 def test_settings_that_were_chosen_are_marked_with_their_defaults(studio: Studio):
     run = seed_run(studio.store, studio.artifacts, count=40, banned="*:*:max_pool_3x3")
     chosen = [words(row) for row in page_of(studio, run).iter("tr") if row.get("class") == "chosen"]
-    assert "▸ Epochs (epochs) 20 instead of 50" in chosen
+    assert "▸ Epochs 20 instead of 50" in chosen
     assert "▸ Banned operations *:*:max_pool_3x3 instead of nothing" in chosen
     differing = [
         n for n, f in SearchConfig.model_fields.items() if getattr(run.config, n) != f.default

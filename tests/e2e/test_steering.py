@@ -37,7 +37,7 @@ def test_a_paused_search_is_changed_and_the_page_follows(house: House, page: Pag
     dialog = opened(page, "live-change")
     expect(dialog.get_by_role("button", name="Change it")).to_be_disabled()
     enter(dialog, "Epochs", "30")
-    expect(dialog.get_by_text("Epochs (epochs): 20 → 30")).to_be_visible()
+    expect(dialog.get_by_text("Epochs: 20 → 30")).to_be_visible()
     dialog.get_by_role("button", name="Change it").click()
     expect(dialog).to_be_hidden()
     until(lambda: studio.run(run.id).config.epochs == 30, "the change to be stored")

@@ -20,7 +20,7 @@ def test_what_a_search_found_is_trained_watched_and_tested(house: House, engine,
     page.goto(f"{house.url}/architecture?run={search.id}")
     expect(page.get_by_role("heading", name="Train this architecture")).to_be_visible()
     page.get_by_text("Settings", exact=True).click()
-    for group, title, value in (("Network", "Cells", "2"), ("Training", "Epochs (epochs)", "2")):
+    for group, title, value in (("Network", "Cells", "2"), ("Training", "Epochs", "2")):
         page.get_by_role("tab", name=group, exact=True).click()
         field = page.get_by_role("spinbutton", name=title, exact=True)
         field.fill(value)

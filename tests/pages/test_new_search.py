@@ -41,7 +41,8 @@ def test_form_has_every_field_of_the_config_once():
 
 
 def test_field_says_unit_bounds_and_stored_name():
-    assert field_label("epochs") == "Epochs (epochs)"
+    assert field_label("epochs") == "Epochs"
+    assert field_label("stop_settled_epochs").endswith(" (epochs)")
     assert "at least 1" in field_help("epochs")
     assert "`epochs`" in field_help("epochs")
 

@@ -72,7 +72,7 @@ def test_a_paused_search_is_changed_from_its_checkpoint_on(studio, page: OpenPag
     test.button(key="live-change").click().run()
     assert test.button(key="change-sure").disabled
     test.number_input(key="change-1-epochs").set_value(30).run()
-    assert "Changed: Epochs (epochs): 20 → 30" in unescaped(test)
+    assert "Changed: Epochs: 20 → 30" in unescaped(test)
     test.button(key="change-sure").click().run()
     assert not test.exception
     assert studio.run(run.id).config.epochs == 30
