@@ -9,6 +9,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.components.loading import digest
 from app.frontend import Frontend, api_mounted, open_frontend
@@ -27,7 +28,7 @@ from app.push import Channel, Hub, Listener, News, Wish
 from app.settings import Settings
 from app.standing import standing
 from app.truth import truth_series
-from app.wire import frame_message, series_message, status, temperature_series
+from app.wire import LIVELY, frame_message, series_message, status, temperature_series
 from engine.domain.errors import NotFound, StudioError
 from engine.domain.run import Run
 from engine.domain.snapshot import Frames
@@ -127,7 +128,7 @@ def news_of_frames(run_id: int, wish: Wish) -> News:
     front = open_frontend(Settings.from_environment())
     run = front.studio.run(run_id)
     message, last = _frames(front, run, wish)
-    return News(message, last, (run.state, run.attempt, last))
+    return News(message, last, (run.state, run.attempt, last), calm=run.state not in LIVELY)
 
 
 def news_of_series(run_id: int, wish: Wish) -> News:
@@ -135,7 +136,8 @@ def news_of_series(run_id: int, wish: Wish) -> News:
     front = open_frontend(Settings.from_environment())
     run = front.studio.run(run_id)
     message, last = _series(front, run, wish)
-    return News(json.dumps(message), last, (run.state, run.attempt, last))
+    mark = (run.state, run.attempt, last)
+    return News(json.dumps(message), last, mark, calm=run.state not in LIVELY)
 
 
 def news_of_standing(run_id: int, wish: Wish) -> News:
@@ -177,12 +179,11 @@ async def listen(socket: WebSocket) -> None:
 
 async def _send(socket: WebSocket, listener: Listener) -> None:
     """Pass on what lies in the mailbox, one message after the other."""
-    while True:
-        given = await listener.mailbox.get()
-        if isinstance(given, int):
-            await socket.close(given)
-            return
-        await (socket.send_bytes(given) if isinstance(given, bytes) else socket.send_text(given))
+    with suppress(WebSocketDisconnect):
+        while not isinstance(given := await listener.mailbox.get(), int):
+            said = socket.send_bytes(given) if isinstance(given, bytes) else socket.send_text(given)
+            await said
+        await socket.close(given)
 
 
 def checkpoint(request: Request) -> Response:

@@ -16,6 +16,8 @@ from engine.domain.errors import NotFound
 
 TICK_SECONDS = 0.2
 """Between two looks at a run that somebody watches."""
+CALM_SECONDS = 2.0
+"""At least, between two questions about a run that rests."""
 FAILED, GONE = 1011, 4404
 """Codes with which a connection is closed: see RFC 6455; those from 4000 on are ours."""
 
@@ -45,11 +47,13 @@ class News:
         message: The whole message.
         after: The last step that a page knows once it has it.
         mark: Equal to that of the last message where nothing has changed since.
+        calm: Whether little is to be expected, since the run rests.
     """
 
     message: bytes | str
     after: int
     mark: Hashable
+    calm: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,15 @@ class Listener:
         wish: What it wants, as of the message that it was given last.
         mailbox: The message that it has not sent yet, or the code to close with.
         mark: That of the message that it was given last.
-        turn: When it was looked after last, in turns of its channel's pace.
+        turn: When it was looked after last, in turns of its pace.
+        calm: Whether its run rested then.
     """
 
     wish: Wish
     mailbox: asyncio.Queue[bytes | str | int] = field(default_factory=lambda: asyncio.Queue(1))
     mark: Hashable = None
     turn: int = -1
+    calm: bool = False
 
 
 class Hub:
@@ -129,7 +135,7 @@ class Hub:
         now = time.monotonic()
         wishes: defaultdict[Wish, list[Listener]] = defaultdict(list)
         for listener in self._listeners[run_id]:
-            turn = int(now / self.channels[listener.wish.what].pace_seconds)
+            turn = int(now / self._pace(listener))
             if listener.mailbox.empty() and turn > listener.turn:
                 listener.turn = turn
                 wishes[listener.wish].append(listener)
@@ -138,6 +144,10 @@ class Hub:
             news = await asyncio.to_thread(compose, run_id, wish)
             for listener in listeners:
                 _tell(listener, news)
+
+    def _pace(self, listener: Listener) -> float:
+        pace = self.channels[listener.wish.what].pace_seconds
+        return max(pace, CALM_SECONDS) if listener.calm else pace
 
     def _close_all(self, run_id: int, code: int) -> None:
         self._watchers.pop(run_id, None)
@@ -149,6 +159,8 @@ class Hub:
 
 def _tell(listener: Listener, news: News) -> None:
     """Put a message into the mailbox where it says something new."""
+    if listener.calm != news.calm:
+        listener.calm, listener.turn = news.calm, -1
     if listener.mark == news.mark or not listener.mailbox.empty():
         return
     listener.mark = news.mark

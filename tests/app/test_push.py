@@ -3,6 +3,7 @@
 import asyncio
 import json
 import struct
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -35,12 +36,13 @@ class Source:
         self.step = 0
         self.asked: list[Wish] = []
         self.trouble: Exception | None = None
+        self.calm = False
 
     def compose(self, _run_id: int, wish: Wish) -> News:
         self.asked.append(wish)
         if self.trouble:
             raise self.trouble
-        return News(f"{wish.after}-{self.step}", self.step, self.step)
+        return News(f"{wish.after}-{self.step}", self.step, self.step, calm=self.calm)
 
 
 @pytest.fixture
@@ -114,6 +116,26 @@ def test_a_page_that_comes_later_joins_the_others(source: Source):
         assert set(source.asked[questions:]) <= {Wish("steps", 0), Wish("steps", 5)}
 
     watched(source, story, pace=0.05)
+
+
+def test_a_run_that_rests_is_seldom_asked_for_and_still_heard_of(source: Source, monkeypatch):
+    calm = 0.2
+    monkeypatch.setattr("app.push.CALM_SECONDS", calm)
+
+    async def story(hub: Hub) -> None:
+        page = Listener(Wish("steps"))
+        source.calm, begun = True, time.monotonic()
+        hub.join(1, page)
+        await page.mailbox.get()
+        await asyncio.sleep(0.05)
+        assert len(source.asked) <= 3 + (time.monotonic() - begun) / calm
+        source.step, source.calm = 1, False
+        assert await page.mailbox.get() == "0-1"
+        questions = len(source.asked)
+        while len(source.asked) < questions + 20:
+            await asyncio.sleep(TICK)
+
+    watched(source, story)
 
 
 @pytest.mark.parametrize(
