@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from engine.domain.errors import NotFound
 
@@ -106,7 +107,9 @@ class Hub:
         """Tell a listener of a run from now on."""
         self._listeners[run_id].add(listener)
         if run_id not in self._watchers:
-            self._watchers[run_id] = asyncio.create_task(self._watch(run_id))
+            watcher = asyncio.create_task(self._watch(run_id))
+            watcher.add_done_callback(partial(self._ended, run_id))
+            self._watchers[run_id] = watcher
 
     def leave(self, run_id: int, listener: Listener) -> None:
         """Forget a listener; with the last one of a run, its watcher ends."""
@@ -116,14 +119,17 @@ class Hub:
             del self._listeners[run_id]
 
     async def _watch(self, run_id: int) -> None:
-        try:
-            while True:
-                await self._look(run_id)
-                await asyncio.sleep(self._tick_seconds)
-        except NotFound:
+        while True:
+            await self._look(run_id)
+            await asyncio.sleep(self._tick_seconds)
+
+    def _ended(self, run_id: int, watcher: asyncio.Task[None]) -> None:
+        """Close what a watcher leaves behind that could not go on."""
+        trouble = None if watcher.cancelled() else watcher.exception()
+        if isinstance(trouble, NotFound):
             self._close_all(run_id, GONE)
-        except Exception:
-            log.exception("run %d is no longer watched; its pages ask again", run_id)
+        elif trouble is not None:
+            log.error("run %d is not watched; its pages ask again", run_id, exc_info=trouble)
             self._close_all(run_id, FAILED)
 
     async def _look(self, run_id: int) -> None:

@@ -43,6 +43,7 @@ MODULES = (
     "moments.js",
     "vendor/uPlot.esm.js",
     "chart.js",
+    "cell_card.js",
     "cell_player.js",
     "history.js",
     "curves.js",

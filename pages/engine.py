@@ -89,7 +89,11 @@ def _priority(studio: Studio) -> None:
     waiting = {run.id: run for run in studio.queue()}
     if not waiting:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    # A form sends all at once; alone, a click is lost while the page draws what was entered.
+    with (
+        st.form("place", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
         chosen = st.selectbox(
             "Waiting run",
             list(waiting),
@@ -98,21 +102,19 @@ def _priority(studio: Studio) -> None:
             width=320,
         )
         wanted = st.number_input(
-            "Priority",
-            value=waiting[chosen].priority,
+            "New priority",
+            value=0,
             min_value=-100,
             max_value=100,
             step=1,
-            key=f"priority-{chosen}",
+            key="priority",
             help="Higher ones start earlier; equal ones in order of creation.",
             width=160,
         )
-        st.button(
-            "Set priority",
-            icon=":material/low_priority:",
-            key="set-priority",
-            on_click=lambda: attempt(lambda: studio.set_priority(chosen, int(wanted))),
-        )
+        pressed = st.form_submit_button("Set priority", icon=":material/low_priority:")
+    if pressed:
+        attempt(lambda: studio.set_priority(chosen, int(wanted)))
+        st.rerun()
 
 
 def _disk(settings: Settings) -> None:

@@ -55,8 +55,8 @@ def test_priority_of_a_waiting_run_is_changed_on_the_page(studio: Studio, page: 
     alive(studio.store)
     run = seed_run(studio.store, studio.artifacts, count=20, state=RunState.QUEUED)
     test = page("engine")
-    test.number_input(key=f"priority-{run.id}").set_value(7).run()
-    test.button(key="set-priority").click().run()
+    test.number_input(key="priority").set_value(7)
+    next(button for button in test.button if button.label == "Set priority").click().run()
     assert not test.exception
     assert studio.run(run.id).priority == 7
 
