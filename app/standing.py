@@ -144,6 +144,6 @@ def training_help(task: str) -> dict[str, str]:
 def _version(studio: Studio, run: Run) -> str:
     pending = sum(wish.is_pending for wish in studio.changes(run.id))
     alive = run.is_ended or bool(studio.living_nodes())
-    begun = bool(run.progress.step)
-    parts = (run.attempt, state_word(run), alive, begun, pending, run.name, run.waiting, run.error)
+    begun = (bool(run.progress.step), bool(run.progress.epoch))
+    parts = (run.attempt, state_word(run), alive, *begun, pending, run.name, run.waiting, run.error)
     return " ".join(map(str, parts))

@@ -52,10 +52,11 @@ from pages.training import (
 )
 
 FIGURES_SECONDS = 2.0
-EPOCH_SECONDS = 10.0
-"""For the health of a search."""
 MOMENTS_SECONDS = 20.0
-"""For the log, and for what the browser draws by itself from frames; this brings exact values."""
+"""For the health of a search, and for what is derived and drawn at a moment."""
+SELDOM_SECONDS = 60.0
+"""For the log, and for heat maps, which the browser draws by itself from frames: this brings exact
+values. A change of state, the first step and the first epoch's end bring all of them at once."""
 FRAMES_WITHOUT_API = 400
 LOG_LINES = 200
 
@@ -101,7 +102,7 @@ def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
         refreshing(lambda: _trained(studio, run))
     share_section(studio, run)
     st.subheader("Event log", anchor=False)
-    refreshing(lambda: _log(studio, run.id), every=MOMENTS_SECONDS if lively else None)
+    refreshing(lambda: _log(studio, run.id), every=SELDOM_SECONDS if lively else None)
 
 
 def is_training(run: Run) -> bool:
@@ -115,7 +116,7 @@ def _moments(studio: Studio, run: Run, feed: Feed) -> None:
     with st.container(border=True):
         refreshing(
             lambda: health_panel(studio, studio.run(run.id)),
-            every=EPOCH_SECONDS if lively else None,
+            every=MOMENTS_SECONDS if lively else None,
         )
     with st.container(border=True):
         refreshing(
@@ -123,7 +124,7 @@ def _moments(studio: Studio, run: Run, feed: Feed) -> None:
             every=None if feed.mounted or not lively else FIGURES_SECONDS,
         )
     with st.container(border=True):
-        refreshing(lambda: heatmap_panel(studio, run.id), every=MOMENTS_SECONDS if lively else None)
+        refreshing(lambda: heatmap_panel(studio, run.id), every=SELDOM_SECONDS if lively else None)
     with st.container(border=True):
         history_panel(studio, run)
     refreshing(
@@ -188,9 +189,10 @@ def _head(studio: Studio, run_id: int, feed: Feed) -> None:
     when they say so.
     """
     run = studio.run(run_id)
-    before = st.session_state.get("live-ended")
-    st.session_state["live-ended"] = [run_id, run.is_ended]
-    if before == [run_id, not run.is_ended]:
+    begun = [bool(run.progress.step), bool(run.progress.epoch)]
+    before, now = st.session_state.get("live-state"), [run_id, run.attempt, run.state, *begun]
+    st.session_state["live-state"] = now
+    if before is not None and before[0] == run_id and before != now:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(plain(run.name), anchor=False, width="content")
