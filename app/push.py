@@ -125,6 +125,8 @@ class Hub:
 
     def _ended(self, run_id: int, watcher: asyncio.Task[None]) -> None:
         """Close what a watcher leaves behind that could not go on."""
+        if self._watchers.get(run_id) is not watcher:
+            return  # all had left, and another may watch the run by now
         trouble = None if watcher.cancelled() else watcher.exception()
         if isinstance(trouble, NotFound):
             self._close_all(run_id, GONE)
