@@ -7,6 +7,7 @@ from app.studio import Studio
 from app.widgets import duration, figure, state_word, time_left
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunState
+from engine.domain.run_config import data_name
 from engine.domain.run_list import share_done
 from engine.domain.snapshot import Snapshot, SnapshotKind
 
@@ -41,11 +42,6 @@ def latest_epoch(studio: Studio, run: Run) -> Snapshot | None:
     step = run.progress.epoch * run.progress.total_steps // run.config.epochs
     found = studio.snapshot(run.id, step)
     return found if found is not None and found.kind is SnapshotKind.EPOCH else None
-
-
-def data_name(data: str) -> str:
-    """The last part of a path, or a name as it is."""
-    return data.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1] or data
 
 
 def progress_words(run: Run) -> str:

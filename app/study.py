@@ -20,6 +20,7 @@ from engine.domain.config import SearchConfig
 from engine.domain.errors import InvalidGenotype
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunState
+from engine.domain.run_config import data_name
 from engine.domain.statistics import Spread, spread_of
 from engine.domain.study import Study, Trial
 from engine.domain.truth import TruthTable
@@ -172,7 +173,7 @@ def report(studio: Studio, study: Study, *, command: str, truth: Path | None = N
         made_at=studio.clock.now(),
         complete=all(state == RunState.COMPLETED.value for state in states),
         task=config.task,
-        data=_data_name(config.data),
+        data=data_name(config.data),
         seeds=study.seeds,
         baseline=study.baseline,
         measures=measures,
@@ -280,7 +281,7 @@ def _comparisons(
 def _settings_of(config: SearchConfig) -> dict[str, Any]:
     """Settings that differ from the defaults; the seed is the study's, the data have a name."""
     fields = SearchConfig.model_fields
-    values = {**config.model_dump(), "data": _data_name(config.data)}
+    values = {**config.model_dump(), "data": data_name(config.data)}
     return {
         key: value
         for key, value in values.items()
@@ -289,13 +290,8 @@ def _settings_of(config: SearchConfig) -> dict[str, Any]:
 
 
 def _digest(config: SearchConfig) -> str:
-    values = {**config.model_dump(mode="json"), "data": _data_name(config.data)}
+    values = {**config.model_dump(mode="json"), "data": data_name(config.data)}
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def _data_name(data: str) -> str:
-    """The last part of a path, or a name as it is."""
-    return data.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1] or data
 
 
 def unfinished(report_: StudyReport) -> list[str]:

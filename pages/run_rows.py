@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from app.components.table import Column
-from app.standing import data_name
 from app.widgets import ago, duration, state_word, time_left
 from engine.domain.catalog import Catalog
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunState
+from engine.domain.run_config import data_name
 from engine.domain.run_list import RunSummary, share_done, summary_of
 
 SHORT_TASKS = {

@@ -7,7 +7,6 @@ import streamlit as st
 from app.components.table import Column, data_table
 from app.evaluations import Origin, evaluate, origin_of_run, settings_for_data
 from app.forms import field_groups, field_rows
-from app.standing import data_name
 from app.studio import Studio
 from app.trainings import same_cells, trainings_of
 from app.widgets import go_to, plain, refreshing, state_word
@@ -17,6 +16,7 @@ from engine.domain.errors import StudioError
 from engine.domain.genotype import Genotype
 from engine.domain.presets import Preset
 from engine.domain.run import Run
+from engine.domain.run_config import data_name
 from engine.domain.training_presets import (
     TRAINING_PRESETS,
     default_training_preset,

@@ -1,9 +1,11 @@
 // What is new of a run: fetched at first, and from then on heard over a socket. Where no socket can be
-// opened, it is fetched again and again. A hidden tab rests; both end with the run.
+// opened, it is fetched again and again, and tried anew after a while. A hidden tab rests; both end
+// with the run.
 
 const LIVELY_MS = 300
 const RESTING_MS = 3000
 const LONGEST_WAIT_MS = 10000
+const DEAF_MS = 30000 // between two tries to listen where no socket could be opened
 const GONE = new Set([4403, 4404]) // codes of a closed socket: no longer allowed, no longer there
 
 /** Calls `receive(response)` for each answer and `report(state)` on changes of the connection.
@@ -17,6 +19,7 @@ export class Poller {
     this.pace = pace
     this.timer = null
     this.failures = 0
+    this.deafUntil = 0
     this.stopped = false
     this.onVisible = () => {
       if (document.hidden) this.hangUp()
@@ -68,7 +71,7 @@ export class Poller {
 
   /** Listens from now on; false where that has just been tried in vain. */
   attend() {
-    if (this.stopped || document.hidden || this.deaf) return false
+    if (this.stopped || document.hidden || performance.now() < this.deafUntil) return false
     const address = new URL(this.addressOf(), document.baseURI)
     address.protocol = address.protocol.replace("http", "ws")
     const socket = new WebSocket(address)
@@ -85,7 +88,7 @@ export class Poller {
       if (GONE.has(code)) this.gone()
       else if (heard) this.soon(this.failed())
       else {
-        this.deaf = true
+        this.deafUntil = performance.now() + DEAF_MS
         this.soon(this.pace)
       }
     }

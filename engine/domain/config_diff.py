@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.domain.config import AnyConfig
 from engine.domain.fields import extra_of, label_of
+from engine.domain.run_config import data_name
 
 
 class Absent:
@@ -58,7 +59,7 @@ def config_diff(configs: Sequence[AnyConfig]) -> list[SettingDiff]:
 def setting_text(name: str, value: Any) -> str:
     """A setting as people read it: data by name only, a genotype by its digest."""
     if name == "data" and isinstance(value, str):
-        return value.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1] or value
+        return data_name(value)
     if name == "genotype" and isinstance(value, str):
         return f"genotype {sha256(value.encode()).hexdigest()[:8]}"
     if isinstance(value, bool):

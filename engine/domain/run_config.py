@@ -347,3 +347,8 @@ class RunConfig(BaseModel):
         if self.learning_rate_end > self.learning_rate:
             raise ValueError("learning_rate_end is above learning_rate")
         return self
+
+
+def data_name(data: str) -> str:
+    """The last part of a path, or a name as it is."""
+    return data.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1] or data

@@ -224,6 +224,35 @@ def test_where_no_socket_can_be_opened_it_asks(house: House, page: Page):
     expect(page.locator(".board .words")).to_contain_text("step 130 of 1,000")
 
 
+def test_a_page_that_could_not_listen_tries_again_later(house: House, page: Page):
+    store = house.studio.store
+    alive(store)
+    run = seed_run(store, house.studio.artifacts, count=100, upto=10, state=RunState.RUNNING)
+    search = Synthetic(run.config, house.studio.space(run), count=100)
+    shut, opened = [True], []
+
+    def door(socket: WebSocketRoute) -> None:
+        if shut:
+            socket.close()
+        else:
+            opened.append(socket.connect_to_server())
+
+    page.route_web_socket(SOCKETS, door)
+    page.clock.install()
+    page.goto(f"{house.url}/live?run={run.id}")
+    player = Player(page)
+    player.wait_for("n", "10")
+    extend_run(store, run, search, 10, 11)
+    player.wait_for("n", "11")
+    assert not opened
+    shut.clear()
+    page.clock.fast_forward(31_000)
+    while len(opened) < 3:
+        page.wait_for_timeout(50)
+    extend_run(store, run, search, 11, 12)
+    player.wait_for("n", "12")
+
+
 def test_buttons_follow_a_state_that_somebody_else_has_changed(house: House, page: Page):
     store = house.studio.store
     alive(store)

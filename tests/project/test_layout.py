@@ -16,6 +16,7 @@ FRONT_END = ("pages", "storage", "app.figures", "app.components")
 FRONT_END_MODULES = (
     "app.main",
     "app.asgi",
+    "app.run_routes",
     "app.studio",
     "app.forms",
     "app.widgets",
