@@ -26,12 +26,13 @@ class Bench:
     """An architecture that a rule derives at one moment, with its figures.
 
     Attributes:
-        genotype: The architecture; the rule is written into it.
+        genotype: The architecture; the rule is written into it. A random search
+            derives nothing: of it, the best cell so far, without a rule.
         cost: Parameters and multiply-adds in the run's own network; None while
             no engine has published its operations.
         probability: That the rule's M draws give exactly this architecture.
         stability: Share of the snapshots just before that derive the same;
-            None where there is none before.
+            None where there is none before, or nothing is derived.
         compared: How many snapshots that share is of.
         measured: Figures of the child at that moment, where it is the very
             architecture that the search measured; else empty.
@@ -52,7 +53,7 @@ class Bench:
 
 
 def own_rule(run: Run) -> DerivationRule:
-    """The rule that fits a search: its draws and its scope.
+    """The rule that fits a search: its draws and its scope, those of a random search as well.
 
     Raises:
         WrongState: The run is a training, which derives nothing.
@@ -72,9 +73,17 @@ def changed_rule(run: Run, **changes: Any) -> DerivationRule:
 
     Raises:
         InvalidConfig: A parameter is out of its bounds.
-        WrongState: The run is a training.
+        WrongState: The run is a training, or a random search, which has no rule to change.
     """
-    return replace(own_rule(run), **changes)
+    rule = replace(own_rule(run), **changes)
+    if changes and not run.search.derives:
+        raise WrongState(
+            asked=f"another derivation rule for run {run.id}",
+            found="a random search, which derives nothing and keeps the best cell that it trained",
+            allowed="that cell, as it is",
+            advice="leave the rule out",
+        )
+    return rule
 
 
 def bench(
@@ -100,17 +109,16 @@ def bench(
     """
     run = studio.run(run_id)
     rule = rule or own_rule(run)
-    snapshot, lineage = _moment(studio, run, step)
-    space = studio.space(run)
-    masks = derive(space, snapshot.probabilities, rule)
-    genotype = from_masks(space, masks, rule, lineage)
-    earlier = [s.probabilities for s in _before(studio, run, snapshot.step, last)]
+    snapshot, genotype = _moment(studio, run, step, rule)
+    space, masks = studio.space(run), to_masks(genotype)
+    earlier = _before(studio, run, snapshot.step, last) if run.search.derives else []
+    rows = [one.probabilities for one in earlier]
     return Bench(
         genotype=genotype,
         cost=_cost(studio, run, genotype),
         probability=code_probability(space, snapshot.probabilities, masks, rule),
-        stability=stability(space, earlier, masks, rule),
-        compared=len(earlier),
+        stability=stability(space, rows, masks, rule),
+        compared=len(rows),
         measured=dict(snapshot.metrics) if snapshot.derived == masks else {},
     )
 
@@ -119,27 +127,28 @@ def export_benched(
     studio: Studio, run_id: int, format_name: str, step: int | None, rule: DerivationRule
 ) -> Export:
     """One file of the architecture that a rule derives; see :meth:`Studio.export`."""
-    run = studio.run(run_id)
-    snapshot, lineage = _moment(studio, run, step)
-    space = studio.space(run)
-    masks = derive(space, snapshot.probabilities, rule)
-    return studio.export(
-        run_id, format_name, step, genotype=from_masks(space, masks, rule, lineage)
-    )
+    genotype = _moment(studio, studio.run(run_id), step, rule)[1]
+    return studio.export(run_id, format_name, step, genotype=genotype)
 
 
-def _moment(studio: Studio, run: Run, step: int | None) -> tuple[Snapshot, Mapping[str, Any]]:
-    """The snapshot to derive from, and the lineage of what is derived there."""
-    lineage = studio.derive(run.id, step).lineage
-    snapshot = studio.snapshot(run.id, lineage["step"])
+def _moment(
+    studio: Studio, run: Run, step: int | None, rule: DerivationRule
+) -> tuple[Snapshot, Genotype]:
+    """A snapshot, and the architecture that a rule derives there or that was kept by then."""
+    own = studio.derive(run.id, step)
+    snapshot = studio.snapshot(run.id, own.lineage["step"])
     if snapshot is None:
         raise NotFound(
-            asked=f"an architecture of run {run.id} at step {lineage['step']}",
+            asked=f"an architecture of run {run.id} at step {own.lineage['step']}",
             found="that its history was taken back just now",
             allowed="a step that is recorded",
             advice="choose another moment",
         )
-    return snapshot, lineage
+    if not run.search.derives:
+        return snapshot, own
+    space = studio.space(run)
+    masks = derive(space, snapshot.probabilities, rule)
+    return snapshot, from_masks(space, masks, rule, own.lineage)
 
 
 def _before(studio: Studio, run: Run, step: int, count: int) -> list[Snapshot]:

@@ -30,6 +30,7 @@ from app.commands import (
     study,
     truth,
 )
+from app.commands.arguments import LARGEST_NUMBER, Json, Priority, RunId, Step
 from app.commands.ending import search_to_end
 from app.commands.networks import make_network_file
 from app.plain import plain
@@ -39,6 +40,7 @@ from app.terminal import print_rows, run_line, run_rows, say
 from app.whole_file import whole_file
 from app.wiring import SystemClock, open_artifacts, open_launcher, open_store, open_studio
 from engine.domain.errors import StudioError
+from engine.domain.genotype import LAST_STEP
 from engine.domain.method_presets import METHOD_PRESETS
 from engine.domain.metrics import main_figure
 from engine.domain.presets import PRESETS
@@ -64,13 +66,6 @@ app = typer.Typer(
 )
 queue_app = typer.Typer(help="Waiting searches and their order.", invoke_without_command=True)
 app.add_typer(queue_app, name="queue")
-
-RunId = Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Step = Annotated[
-    int | None,
-    typer.Option("--snapshot", metavar="STEP", help="Latest snapshot at or before this step."),
-]
 
 
 def main() -> None:
@@ -235,7 +230,7 @@ def search(
         typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
-    priority: Annotated[int, typer.Option(help="Higher starts earlier.")] = 0,
+    priority: Priority = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -296,7 +291,10 @@ def queue(context: typer.Context, as_json: Json = False) -> None:
 @queue_app.command("priority")
 def queue_priority(
     run_id: RunId,
-    priority: Annotated[int, typer.Argument(help="Higher starts earlier.")],
+    priority: Annotated[
+        int,
+        typer.Argument(min=-LARGEST_NUMBER, max=LARGEST_NUMBER, help="Higher starts earlier."),
+    ],
     as_json: Json = False,
 ) -> None:
     """Change the place of a run in the queue."""
@@ -340,8 +338,12 @@ def show(run_id: RunId, as_json: Json = False) -> None:
 @app.command()
 def snapshots(
     run_id: RunId,
-    after: Annotated[int, typer.Option(help="Only steps above this one.")] = -1,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    after: Annotated[
+        int, typer.Option(min=-1, max=LAST_STEP, help="Only steps above this one.")
+    ] = -1,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=LARGEST_NUMBER, help="At most so many.")
+    ] = None,
     epochs: Annotated[bool, typer.Option("--epochs", help="Only ends of epochs.")] = False,
     as_json: Json = False,
 ) -> None:

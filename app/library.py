@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from app.studio import Studio
+from engine.data.faults import visible
 from engine.domain.errors import DataError, InvalidGenotype, NotFound
 from engine.domain.genotype import (
     MAX_CHARACTERS,
@@ -70,7 +71,7 @@ def add_genotype(studio: Studio, text: str, name: str, *, origin: str = "") -> s
     lineage = dict(genotype.lineage)
     lineage["name"] = _clean(name) or _clean(str(lineage.get("name", ""))) or genotype.space.name
     if origin and "run" not in lineage:
-        lineage.setdefault("source", origin)
+        lineage.setdefault("source", visible(origin))
     content = to_json(replace(genotype, lineage=lineage)).encode()
     key = f"{FOLDER}{sha256(content).hexdigest()[:12]}.json"
     with studio.artifacts.write(key) as file:
@@ -141,7 +142,7 @@ def _decoded(path: Path, content: bytes) -> str:
 def _entry(key: str, genotype: Genotype) -> LibraryEntry:
     kept = sum(len(node) for nodes in plain_nodes(genotype).values() for node in nodes)
     name = str(genotype.lineage.get("name", genotype.space.name))
-    return LibraryEntry(key, name, genotype.space.name, kept, _origin(genotype))
+    return LibraryEntry(key, visible(name), genotype.space.name, kept, visible(_origin(genotype)))
 
 
 def _origin(genotype: Genotype) -> str:

@@ -18,10 +18,10 @@ from engine.data.inspection import absolute_path, inspect_data, is_path
 from engine.data.shapes import network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
 from engine.data.table import DATA_SOURCES
+from engine.domain.architecture import architecture_at
 from engine.domain.catalog import Catalog
 from engine.domain.config import AnyConfig, SearchConfig, TrainingConfig
 from engine.domain.cost import Cost, network_cost
-from engine.domain.derivation import derive
 from engine.domain.errors import DeviceMissing, InvalidConfig, NotFound, WrongState
 from engine.domain.fields import validated
 from engine.domain.genotype import Genotype, from_json, from_masks
@@ -202,8 +202,7 @@ class Studio:
         run = self.store.run(run_id)
         self._refuse_orphans(run)
         self.store.delete(run_id)
-        for key in self.artifacts.keys(f"runs/{run.uid}/"):
-            self.artifacts.delete(key)
+        self.artifacts.delete_below(f"runs/{run.uid}")
 
     def _refuse_orphans(self, run: Run) -> None:
         """A fork needs where it comes from until its own first checkpoint (decision 22)."""
@@ -355,11 +354,17 @@ class Studio:
             return from_json(run.config.genotype)
         snapshot = self._snapshot_to_derive(run, step)
         space = self.space(run)
-        rule = self.settings_of(run, snapshot).rule
-        masks = snapshot.derived
-        if masks is None:
-            masks = derive(space, snapshot.probabilities, rule)
+        settings = self.settings_of(run, snapshot)
+        masks = architecture_at(space, self._kept_at(run, snapshot), settings)
+        rule = settings.rule if settings.derives else None
         return from_masks(space, masks, rule, self._lineage(run, snapshot))
+
+    def _kept_at(self, run: Run, snapshot: Snapshot) -> Snapshot:
+        """Where the architecture of a snapshot stands: a random search has it at epochs' ends."""
+        if run.search.derives or snapshot.derived is not None or not snapshot.epoch:
+            return snapshot
+        ends = self.store.snapshots(run.id, epochs_only=True)
+        return [end for end in ends if end.step <= snapshot.step][-1]
 
     def settings_of(
         self, run: Run, snapshot: Snapshot, changes: Sequence[Change] | None = None

@@ -2,7 +2,8 @@
 
 A trial is an ordinary run. It is found again by its name and all its settings,
 so that a study can be interrupted, continued and reported at any time, and a
-run that somebody started under the same name does not count.
+run that somebody started under the same name with other settings does not
+count, nor one whose settings were changed while it went on.
 """
 
 import json
@@ -22,6 +23,7 @@ from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunState
 from engine.domain.run_config import data_name
 from engine.domain.statistics import Spread, spread_of
+from engine.domain.steering import in_force
 from engine.domain.study import Study, Trial
 from engine.domain.truth import TruthTable
 
@@ -134,7 +136,7 @@ def runs_of(studio: Studio, study: Study) -> dict[str, Run]:
     wanted = {trial.run_name: with_absolute_path(trial.config) for trial in study.trials}
     found: dict[str, Run] = {}
     for run in studio.runs():
-        if wanted.get(run.name) != run.config:
+        if wanted.get(run.name) != run.config or in_force(studio.changes(run.id)):
             continue
         if run.name not in found or _rank(run) > _rank(found[run.name]):
             found[run.name] = run

@@ -79,7 +79,16 @@ def parameters_of(rule: DerivationRule) -> list[str]:
 
 
 def choose_rule(run: Run) -> DerivationRule:
-    """Draw the controls; a change goes to the address, so that everything follows it."""
+    """Draw the controls; a change goes to the address, so that everything follows it.
+
+    A random search has none: it keeps the best of the cells that it has trained.
+    """
+    if not run.search.derives:
+        st.caption(
+            f"A random search derives nothing: this is the best of its {run.search.candidates} "
+            "cells that had been trained to the end by then, or the first one before that."
+        )
+        return own_rule(run)
     try:
         rule = rule_from_address(run, st.query_params.to_dict())
     except InvalidConfig as error:

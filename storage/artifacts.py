@@ -1,7 +1,8 @@
 """Files by key: in a folder, or in an object store.
 
 A file appears under its key only when it is complete: written beside, flushed
-to the disk, renamed, and the folder flushed as well.
+to the disk, renamed, and the folder flushed as well. What is written beside has a
+name that begins with a dot, which no key does; a killed writer leaves it there.
 """
 
 import errno
@@ -72,12 +73,23 @@ class FolderArtifacts:
     def keys(self, prefix: str) -> list[str]:
         """See :class:`ArtifactStore`."""
         folder = self._path(prefix.rstrip("/")) if prefix.rstrip("/") else self._root
-        found = (path.relative_to(self._root) for path in folder.rglob("*") if path.is_file())
-        return sorted(path.as_posix() for path in found if not path.name.startswith("."))
+        found = (path.relative_to(self._root) for path in _files_below(folder))
+        return sorted(path.as_posix() for path in found if not _is_unfinished(path.name))
 
     def delete(self, key: str) -> None:
         """See :class:`ArtifactStore`."""
         self._path(key).unlink(missing_ok=True)
+
+    def delete_below(self, folder: str) -> None:
+        """See :class:`ArtifactStore`."""
+        for path in _files_below(self._path(folder)):
+            path.unlink(missing_ok=True)
+
+    def delete_unfinished(self, folder: str) -> None:
+        """See :class:`ArtifactStore`."""
+        for path in _files_below(self._path(folder)):
+            if _is_unfinished(path.name):
+                path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         _check_key(key)
@@ -147,12 +159,31 @@ class FsspecArtifacts:
         """See :class:`ArtifactStore`."""
         folder = self._path(prefix.rstrip("/")) if prefix.rstrip("/") else self._root
         start = len(self._root) + 1
-        found = (str(path)[start:] for path in self._files.find(folder))
-        return sorted(key for key in found if not key.rpartition("/")[2].startswith("."))
+        found = (path[start:] for path in self._below(folder))
+        return sorted(key for key in found if not _is_unfinished(_name_in(key)))
 
     def delete(self, key: str) -> None:
         """See :class:`ArtifactStore`."""
-        path = self._path(key)
+        self._remove(self._path(key))
+
+    def delete_below(self, folder: str) -> None:
+        """See :class:`ArtifactStore`."""
+        for path in self._below(self._path(folder)):
+            self._remove(path)
+
+    def delete_unfinished(self, folder: str) -> None:
+        """See :class:`ArtifactStore`. Only over ``file:`` a writer leaves any."""
+        if self._scheme != "file":
+            return
+        for path in self._below(self._path(folder)):
+            if _is_unfinished(_name_in(path)):
+                self._remove(path)
+
+    def _below(self, folder: str) -> list[str]:
+        """Paths of all files below a folder, unfinished ones too."""
+        return [str(path) for path in self._files.find(folder)]
+
+    def _remove(self, path: str) -> None:
         if self._files.exists(path):
             self._files.rm_file(path)
 
@@ -253,6 +284,18 @@ def _flush_folders(folder: Path, root: Path) -> None:
             os.close(descriptor)
         if place == root.parent:
             return
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _is_unfinished(name: str) -> bool:
+    return name.startswith(".")
+
+
+def _name_in(key: str) -> str:
+    return key.rpartition("/")[2]
 
 
 def _described(key: str, file: BinaryIO) -> Artifact:

@@ -43,6 +43,11 @@ def _maybe_instant(micros_since_1970: int | None) -> datetime | None:
     return None if micros_since_1970 is None else instant(micros_since_1970)
 
 
+def storable(text: str) -> str:
+    """Text as every database takes it: lone surrogates escaped, without NUL."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "")
+
+
 def word(choice: StrEnum | None) -> str | None:
     """The stored word of a choice; drivers are given plain strings only."""
     return None if choice is None else choice.value
@@ -56,7 +61,7 @@ def run_columns(run: Run) -> dict[str, Any]:
     return {
         "uid": run.uid,
         "purpose": run.config.purpose,
-        "name": run.name,
+        "name": storable(run.name),
         "state": run.state.value,
         "request": word(run.request),
         "priority": run.priority,
@@ -69,7 +74,7 @@ def run_columns(run: Run) -> dict[str, Any]:
         "handle": run.handle,
         "waiting": run.waiting,
         "failure": word(run.failure),
-        "error": run.error,
+        "error": run.error and storable(run.error),
         "created_us": micros(run.created_at),
         **{
             f"{name}_us": None if at is None else micros(at)
@@ -199,7 +204,7 @@ def event_columns(run_id: int, event: RunEvent) -> dict[str, Any]:
         "attempt": event.attempt,
         "at_us": micros(event.at),
         "kind": event.kind.value,
-        "text": event.text,
+        "text": storable(event.text),
         "before": word(event.before),
         "after": word(event.after),
     }
@@ -305,7 +310,7 @@ def answer_columns(result: Mapping[str, Any] | None, error: str | None) -> dict[
     return {
         "state": state.value,
         "result": None if result is None else canonical(result),
-        "error": error,
+        "error": error and storable(error),
         "handle": None,
     }
 

@@ -86,7 +86,7 @@ class MemoryStore(MemoryChanges, MemoryJobs):
             new = Run(
                 id=self._last_id,
                 uid=uuid4().hex,
-                name=name,
+                name=mapping.storable(name),
                 state=RunState.QUEUED,
                 config=config,
                 created_at=self._clock.now(),
@@ -423,7 +423,7 @@ class MemoryStore(MemoryChanges, MemoryJobs):
         after: RunState | None = None,
     ) -> Run:
         self._runs[run.id] = run
-        line = RunEvent(self._clock.now(), run.attempt, kind, text, before, after)
+        line = RunEvent(self._clock.now(), run.attempt, kind, mapping.storable(text), before, after)
         self._histories[run.id].events.append(line)
         return run
 
@@ -450,7 +450,12 @@ class MemoryStore(MemoryChanges, MemoryJobs):
         if to is RunState.QUEUED:
             moved = replace(moved, failure=None, error=None, ended_at=None)
         elif to in ENDED:
-            moved = replace(moved, failure=failure, error=error, ended_at=self._clock.now())
+            moved = replace(
+                moved,
+                failure=failure,
+                error=error and mapping.storable(error),
+                ended_at=self._clock.now(),
+            )
         self._leases.pop(run.id, None)
         return self._put(moved, EventKind.TRANSITION, why, before=run.state, after=to)
 

@@ -14,6 +14,7 @@ from app.checks import (
     preflight_question,
     preflight_words,
 )
+from app.commands.arguments import Json
 from app.plain import plain
 from app.requests import ask
 from app.settings import Settings
@@ -43,7 +44,7 @@ def check(
     preflight: Annotated[
         bool, typer.Option("--preflight", help="Also take a few real steps: time, memory, batch.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Examine the data of a search, and with --preflight try its first steps.
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from app.bench import Bench, bench, changed_rule
+from app.commands.arguments import Json, RunId, Step
 from app.plain import plain
 from app.settings import Settings
 from app.terminal import print_rows
@@ -15,11 +16,8 @@ from engine.domain.genotype import to_json
 
 
 def derive(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")],
-    step: Annotated[
-        int | None,
-        typer.Option("--snapshot", metavar="STEP", help="Latest snapshot at or before this step."),
-    ] = None,
+    run_id: RunId,
+    step: Step = None,
     rule: Annotated[
         str | None, typer.Option("--rule", help=f"One of {', '.join(RULES)}; the search's own.")
     ] = None,
@@ -36,7 +34,7 @@ def derive(
     figures: Annotated[
         bool, typer.Option("--figures", help="Print cost, probability and stability instead.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Print the architecture that a run has found (as JSON, with or without --json)."""
     studio = open_studio(Settings.from_environment())

@@ -9,6 +9,7 @@ import typer
 
 from app.assignments import assigned
 from app.bench import bench, changed_rule
+from app.commands.arguments import Json, Priority, Step, is_run_id
 from app.evaluations import (
     Evaluation,
     Origin,
@@ -41,10 +42,7 @@ def evaluate_command(
             help="Number of a run, or a genotype's JSON, DARTS text, NAS-Bench-201 string, bundle.",
         ),
     ],
-    step: Annotated[
-        int | None,
-        typer.Option("--snapshot", metavar="STEP", help="Latest snapshot at or before this step."),
-    ] = None,
+    step: Step = None,
     rule: Annotated[
         str | None, typer.Option("--rule", help=f"One of {', '.join(RULES)}; the search's own.")
     ] = None,
@@ -62,9 +60,9 @@ def evaluate_command(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Trainings, a seed each.")] = 1,
     name: Annotated[str | None, typer.Option(help="Name of the runs, before the seed.")] = None,
-    priority: Annotated[int, typer.Option(help="Higher starts earlier.")] = 0,
+    priority: Priority = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until all have ended.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train an architecture from scratch and test it once; with --wait, see it to its end."""
     settings = Settings.from_environment()
@@ -93,7 +91,7 @@ def origin_of(studio: Studio, architecture: str, step: int | None, rule: str | N
         InvalidConfig: A snapshot or a rule is asked of a file.
         StudioError: There is no such run, file or architecture.
     """
-    if not architecture.isdigit():
+    if not is_run_id(architecture):
         if step is not None or rule is not None:
             raise InvalidConfig(
                 asked=f"a snapshot or a rule for {architecture!r}",

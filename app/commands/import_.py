@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from app.commands.arguments import Json
 from app.library import add_genotype, genotypes, text_of_file
 from app.plain import plain
 from app.settings import Settings
@@ -23,7 +24,7 @@ def import_(
     kind: Annotated[
         Literal["genotype"], typer.Option("--as", help="As what it is brought in.")
     ] = "genotype",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Bring an architecture into the library; nothing in the file is evaluated."""
     studio = open_studio(Settings.from_environment())

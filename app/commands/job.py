@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands.arguments import LARGEST_NUMBER, Json
 from app.plain import plain
 from app.settings import Settings
 from app.terminal import print_rows
@@ -39,9 +40,10 @@ def job(
 
 def jobs(
     run_id: Annotated[
-        int | None, typer.Argument(metavar="RUN", help="Only those about this run.")
+        int | None,
+        typer.Argument(min=1, max=LARGEST_NUMBER, metavar="RUN", help="Only those about this run."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """What was asked about runs or settings beside the searches, latest first, with answers."""
     found = open_store(Settings.from_environment()).jobs(run_id)

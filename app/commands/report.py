@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
+from app.commands.arguments import RunId
 from app.settings import Settings
 from app.whole_file import whole_file
 from app.wiring import open_studio
 
 
 def report_command(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")],
+    run_id: RunId,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where it goes.")
     ] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands.arguments import Json, RunId
 from app.plain import plain
 from app.run_csv import runs_csv
 from app.settings import Settings
@@ -37,7 +38,7 @@ def runs(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="With all settings and figures, as CSV.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Runs that are not archived, latest first, or those that are asked for."""
     studio = open_studio(Settings.from_environment())
@@ -79,7 +80,7 @@ def _state(word: str) -> RunState:
 
 
 def label(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")],
+    run_id: RunId,
     add: Annotated[
         list[str] | None, typer.Option("--tag", help="Add this tag; may be repeated.")
     ] = None,
@@ -91,7 +92,7 @@ def label(
         bool | None,
         typer.Option("--archive/--unarchive", help="Whether lists leave it out."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Tags, notes and archiving of one run; without options, show them."""
     studio = open_studio(Settings.from_environment())

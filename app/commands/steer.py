@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.assignments import assigned
+from app.commands.arguments import LARGEST_NUMBER, Json, Priority
 from app.commands.ending import search_to_end
 from app.plain import plain
 from app.settings import Settings
@@ -13,31 +14,39 @@ from app.steering import change, fork
 from app.terminal import run_line, say
 from app.wiring import open_studio
 from engine.domain.errors import InvalidConfig
+from engine.domain.genotype import LAST_STEP
 from engine.domain.run import RunState
 from engine.domain.steering import Change
 
 FAILED = 1
 
-Search = Annotated[int, typer.Argument(metavar="RUN", help="Number of the search.")]
+Search = Annotated[
+    int,
+    typer.Argument(min=1, max=LARGEST_NUMBER, metavar="RUN", help="Number of the search."),
+]
 Given = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def fork_command(
     run_id: Search,
     step: Annotated[
         int | None,
-        typer.Option("--step", min=0, help="Latest snapshot at or before this step; the last."),
+        typer.Option(
+            "--step",
+            min=0,
+            max=LAST_STEP,
+            help="Latest snapshot at or before this step; the last.",
+        ),
     ] = None,
     settings_given: Given = None,
     fresh: Annotated[
         bool, typer.Option("--fresh-weights", help="New weights; the probabilities alone stay.")
     ] = False,
     name: Annotated[str | None, typer.Option(help="Name of the new search.")] = None,
-    priority: Annotated[int, typer.Option(help="Higher starts earlier.")] = 0,
+    priority: Priority = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from app.assignments import assigned
+from app.commands.arguments import Json, Priority
 from app.plain import plain
 from app.settings import Settings
 from app.study import StudyReport, queue_study, report, runs_of, unfinished
@@ -39,12 +40,12 @@ def study(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="One setting of all; may be repeated."),
     ] = None,
-    priority: Annotated[int, typer.Option(help="Higher starts earlier.")] = 0,
+    priority: Priority = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until all have ended.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the report as JSON.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Run configurations × seeds and compare them; what is there already is not run again."""
     settings = Settings.from_environment()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands.arguments import Json, RunId
 from app.plain import plain
 from app.settings import Settings
 from app.terminal import print_rows
@@ -14,11 +15,11 @@ from app.wiring import open_studio
 
 
 def truth(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")],
+    run_id: RunId,
     table: Annotated[
         Path, typer.Option("--table", metavar="FILE", help="Table of NAS-Bench-201 (.npz).")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Published accuracy and rank of the derived cell at each epoch and at the end."""
     studio = open_studio(Settings.from_environment())

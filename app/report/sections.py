@@ -222,7 +222,8 @@ def rule_words(facts: Facts) -> str:
     """How the architecture came about, in a sentence."""
     genotype = facts.genotype
     if genotype is None or genotype.rule is None:
-        return "It was given as it is."
+        drawn = facts.is_search and not facts.run.search.derives
+        return "The best of the random cells." if drawn else "It was given as it is."
     rule = genotype.rule
     step = genotype.lineage.get("step")
     at = f" from the probabilities of step {step:,}" if isinstance(step, int) else ""

@@ -1,8 +1,8 @@
 """The network to take home: a fixed function with all that a file format needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import isnan, nan, prod
 from typing import Any
 
 import torch
@@ -98,8 +98,17 @@ def _repeated(value: Tensor, lengths: Mapping[int, int]) -> Tensor:
 
 
 def furthest(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
-    """Largest difference of any two entries, beside the largest value where that is above 1."""
-    return max(
+    """Largest difference of any two entries, beside the largest value where that is above 1.
+
+    It is NaN as soon as one entry is.
+    """
+    return largest(
         (one - other).abs().max().item() / max(1.0, one.abs().max().item())
         for one, other in zip(first, second, strict=True)
     )
+
+
+def largest(differences: Iterable[float]) -> float:
+    """The largest one, or NaN if there is any, which ``max`` may pass over."""
+    found = list(differences)
+    return nan if any(map(isnan, found)) else max(found)

@@ -11,7 +11,7 @@ from engine.conversion.statistics import fix_statistics
 from engine.conversion.texts import child_of_texts
 from engine.data.shapes import network_shape
 from engine.domain.errors import CheckpointError, InvalidGenotype
-from engine.domain.genotype import Genotype, check_space
+from engine.domain.genotype import Genotype, check_space, to_masks
 from engine.domain.language_cost import LanguageShape
 from engine.model.derived import DerivedNetwork, load_weights
 from engine.model.recurrent_derived import DerivedRecurrentNetwork, load_recurrent_weights
@@ -25,6 +25,10 @@ FIXED = NormStyle(affine=False, running=True)
 SEARCHED = (
     "searched: the weights are those that it shared with all other architectures, without training "
     "of its own"
+)
+DRAWN = (
+    "drawn: the weights are those of its training from scratch within a random search, which kept "
+    "it as the best of its cells"
 )
 
 STATISTICS_BATCHES = 64
@@ -45,12 +49,14 @@ def child_of_search(
         origin: What else is known of the weights, for the model card.
 
     Raises:
-        InvalidGenotype: The genotype is of another space or number of nodes.
+        InvalidGenotype: The genotype is of another space or number of nodes,
+            or not the one that a random search has kept.
         DataError: The data are others than those the genotype was found on.
         CheckpointError: The checkpoint lacks a weight.
     """
     _check_space(loop, genotype)
     check_data(loop, genotype.lineage.get("data_digest"))
+    loop.prepare_child(to_masks(genotype))
     try:
         child = _built(loop, genotype)
     except KeyError as error:
@@ -60,7 +66,7 @@ def child_of_search(
             allowed="a checkpoint of the same search",
             advice="choose another checkpoint",
         ) from None
-    shared = shared_facts(loop, genotype, how=SEARCHED)
+    shared = shared_facts(loop, genotype, how=SEARCHED if loop.config.derives else DRAWN)
     return replace(child, facts={**child.facts, **shared, "origin": dict(origin or {})})
 
 

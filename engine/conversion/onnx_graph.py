@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.conversion.child import Child, furthest
+from engine.conversion.child import Child, furthest, largest
 from engine.conversion.conversion import CannotConvert, Conversion, Converted
-from engine.conversion.program import checked_examples, refuse_difference, trace
+from engine.conversion.program import checked_examples, refuse_difference, refuse_not_finite, trace
 from engine.domain.catalog import Card
 from engine.domain.genotype import to_json
 from engine.export.exporter import NETWORK
@@ -33,9 +33,11 @@ def convert_onnx(child: Child) -> Converted:
     example, on other lengths and on random inputs.
 
     Raises:
-        CannotConvert: It cannot be traced, is too large, or answers otherwise.
+        CannotConvert: It cannot be traced, is too large, does not answer with
+            finite numbers, or the file answers otherwise.
     """
     _refuse_large(child)
+    refuse_not_finite("an ONNX graph", child)
     content = _serialised(child)
     difference = compare_onnx(child, content)
     refuse_difference("ONNX graph", difference)
@@ -59,12 +61,12 @@ def compare_onnx(child: Child, content: bytes) -> float:
 
     session = InferenceSession(content, providers=["CPUExecutionProvider"])
     names = [port.name for port in child.outputs]
-    difference = 0.0
+    differences = []
     for inputs in (*checked_examples(child), _random(child)):
         fed = {port.name: value.numpy() for port, value in zip(child.inputs, inputs, strict=True)}
         found = [torch.from_numpy(value) for value in session.run(names, fed)]
-        difference = max(difference, furthest(child.answer(inputs), found))
-    return difference
+        differences.append(furthest(child.answer(inputs), found))
+    return largest(differences)
 
 
 def _random(child: Child) -> tuple[Tensor, ...]:

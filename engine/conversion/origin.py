@@ -7,12 +7,13 @@ from engine.domain.genotype import Genotype
 from engine.optimisation.loop import Loop
 
 
-def check_data(loop: Loop, wanted: str | None) -> None:
+def check_data(loop: Loop, wanted: str | None, *, run: str = "this run") -> None:
     """Make sure that the loop has the data that its weights were trained on.
 
     Args:
         loop: A search or a training, whose data are loaded.
         wanted: Digest of the data at that time; None where nobody wrote it down.
+        run: Whose weights they are, in words.
 
     Raises:
         DataError: They are others.
@@ -20,7 +21,7 @@ def check_data(loop: Loop, wanted: str | None) -> None:
     found = loop.data_summary.digest
     if wanted and wanted != found:
         raise DataError(
-            asked=f"the data {loop.config.data!r} of this run",
+            asked=f"the data {loop.config.data!r} of {run}",
             found=f"data with the digest {found[:12]}…, changed since the run",
             allowed=f"the data with the digest {wanted[:12]}…",
             advice="put the data back as they were",

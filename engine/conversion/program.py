@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
-from engine.conversion.child import Child, furthest
+from engine.conversion.child import Child, furthest, largest
 from engine.conversion.conversion import TOLERANCE, CannotConvert, Conversion, Converted
 from engine.domain.catalog import Card
 from engine.export.exporter import NETWORK
@@ -56,17 +56,20 @@ def convert_program(child: Child) -> Converted:
     """The program as a ``.pt2`` file, read back and compared.
 
     Raises:
-        CannotConvert: It cannot be traced, or answers otherwise.
+        CannotConvert: It cannot be traced, does not answer with finite
+            numbers, or the program answers otherwise.
     """
+    refuse_not_finite("a torch.export program", child)
     file = BytesIO()
     torch.export.save(_without_traces(trace(child)), file)
     again = torch.export.load(BytesIO(file.getvalue())).module()
-    difference = 0.0
+    differences = []
     for inputs in checked_examples(child):
         with torch.no_grad():
             outputs = again(*inputs)
         found = outputs if isinstance(outputs, tuple) else (outputs,)
-        difference = max(difference, furthest(child.answer(inputs), found))
+        differences.append(furthest(child.answer(inputs), found))
+    difference = largest(differences)
     refuse_difference("torch.export program", difference)
     return Converted(file.getvalue(), {"difference": difference})
 
@@ -78,6 +81,21 @@ def _without_traces(program: ExportedProgram) -> ExportedProgram:
             for node in module.graph.nodes:
                 node.meta.pop("stack_trace", None)
     return program
+
+
+def refuse_not_finite(what: str, child: Child) -> None:
+    """Refuse a network with which no copy could be compared.
+
+    Raises:
+        CannotConvert: Its answers to the example are not finite.
+    """
+    if not all(bool(output.isfinite().all()) for output in child.answer(child.example)):
+        raise CannotConvert(
+            asked=f"{what} of this network",
+            found="answers to the example that are infinite or not a number",
+            allowed="a network whose answers are finite",
+            advice="take the weights of an earlier step, or train again with a lower learning rate",
+        )
 
 
 def refuse_difference(what: str, difference: float) -> None:

@@ -7,6 +7,7 @@ optional; ``class_names`` may name the classes. Pickled objects are never read.
 import zipfile
 import zlib
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,23 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from engine.data.faults import NPZ_LAYOUT, one_class, refused
+from engine.data.faults import NPZ_LAYOUT, one_class, refused, visible
 from engine.data.images import DataSummary, Labels, RawImages, Split
+from engine.data.signs import Alive, unheard
 from engine.domain.errors import DataError
 
 LARGEST_ARRAY_BYTES = 64 * 2**30
+LARGEST_NAMES_BYTES = 4 * 2**20
+MOST_IMAGES = 50_000_000
+"""Of one split: their labels are read where somebody only looks."""
+
 UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError)
 """What zipfile and numpy raise for files that are damaged, encrypted or something else."""
 
 PREFIXES = ("train", "val", "test")
+
+Numbers = NDArray[Any]
+"""Integers of any type."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +62,13 @@ def inspect_npz(source: str, path: Path) -> DataSummary:
     )
 
 
-def read_npz(source: str, path: Path) -> RawImages:
+def read_npz(source: str, path: Path, *, alive: Alive = unheard) -> RawImages:
     """All images of the file.
+
+    Args:
+        source: The data as the configuration names it.
+        path: The file.
+        alive: Called for every split.
 
     Raises:
         DataError: The file is not in that layout.
@@ -64,6 +78,7 @@ def read_npz(source: str, path: Path) -> RawImages:
     labels, names = _labels(source, path, headers)
     splits: dict[str, Split] = {}
     for prefix, numbers in labels.items():
+        alive()
         images = _read(source, path, f"{prefix}_images")
         splits[prefix] = Split(images.reshape(len(numbers), *shape), numbers)
     return RawImages(splits["train"], splits.get("val"), splits.get("test"), names)
@@ -125,11 +140,13 @@ def _checked_shape(source: str, name: str, header: _Header) -> tuple[int, int, i
             "scale the images to 0 to 255 and save them as uint8",
         )
     fits = len(shape) == 3 or (len(shape) == 4 and shape[3] in {1, 3})
-    if not fits or 0 in shape or np.prod(shape, dtype=float) > LARGEST_ARRAY_BYTES:
+    too_large = prod(shape) > LARGEST_ARRAY_BYTES or (fits and shape[0] > MOST_IMAGES)
+    if not fits or 0 in shape or too_large:
         raise refused(
             source,
             f"{name} of shape {shape}",
-            "[N, H, W] or [N, H, W, C] with C 1 or 3, not empty, at most 64 GiB",
+            "[N, H, W] or [N, H, W, C] with C 1 or 3, not empty, at most 64 GiB and "
+            f"{MOST_IMAGES:,} images",
             "put the axes in this order",
         )
     return shape[1], shape[2], shape[3] if len(shape) == 4 else 1
@@ -152,35 +169,46 @@ def _labels(
                 "add the missing array",
             )
         labels[prefix] = _split_labels(source, path, prefix, headers)
-    names = _class_names(source, path, headers, labels["train"])
+    given = _given_names(source, path, headers) if "class_names" in headers else None
+    classes = int(labels["train"].max()) + 1 if given is None else len(given)
     for prefix, numbers in labels.items():
-        if int(numbers.max()) >= len(names):
+        if int(numbers.max()) >= classes:
             raise refused(
                 source,
                 f"the label {int(numbers.max())} in {prefix}_labels",
-                f"labels 0 to {len(names) - 1}",
+                f"labels 0 to {classes - 1}",
                 "correct the labels or class_names",
             )
-    _check_classes(source, labels["train"], names)
-    return labels, names
+    _check_classes(source, labels["train"], classes, given)
+    names = tuple(map(str, range(classes))) if given is None else given
+    return {prefix: numbers.astype(np.int64) for prefix, numbers in labels.items()}, names
 
 
-def _check_classes(source: str, train: Labels, names: tuple[str, ...]) -> None:
-    """Refuse one class only, and classes without images to train on."""
-    present = set(np.unique(train).tolist())
+def _check_classes(
+    source: str, train: Numbers, classes: int, given: tuple[str, ...] | None
+) -> None:
+    """Refuse one class only, and classes without images to train on, however many they are."""
+    present = np.unique(train)
     if len(present) == 1:
-        raise one_class(source, names[int(train[0])])
-    missing = [name for number, name in enumerate(names) if number not in present]
-    if missing:
+        raise one_class(source, _name(int(present[0]), given))
+    if len(present) < classes:
+        gaps = np.flatnonzero(present != np.arange(len(present)))
+        first = int(gaps[0]) if len(gaps) else len(present)
         raise refused(
             source,
-            f"no training image of {len(missing)} class(es), the first is {missing[0]!r}",
+            f"no training image of {classes - len(present)} class(es), the first is "
+            f"{_name(first, given)!r}",
             "training images of every class, numbered from 0 without gaps",
             "renumber the labels or remove the class",
         )
 
 
-def _split_labels(source: str, path: Path, prefix: str, headers: dict[str, _Header]) -> Labels:
+def _name(number: int, given: tuple[str, ...] | None) -> str:
+    return str(number) if given is None else given[number]
+
+
+def _split_labels(source: str, path: Path, prefix: str, headers: dict[str, _Header]) -> Numbers:
+    """One class number an image, of whatever integer type the file has."""
     name, count = f"{prefix}_labels", headers[f"{prefix}_images"].shape[0]
     header = headers[name]
     if header.dtype.hasobject:
@@ -207,27 +235,34 @@ def _split_labels(source: str, path: Path, prefix: str, headers: dict[str, _Head
             "labels 0, 1, 2 and so on",
             "number the classes from 0",
         )
-    return numbers.astype(np.int64)
+    return numbers
 
 
-def _class_names(
-    source: str, path: Path, headers: dict[str, _Header], train: Labels
-) -> tuple[str, ...]:
-    """Given names, or the numbers."""
-    if "class_names" in headers:
-        if headers["class_names"].dtype.hasobject:
-            raise _pickled(source, "class_names")
-        given = _read(source, path, "class_names").ravel()
-        names = tuple(n.decode() if isinstance(n, bytes) else str(n) for n in given)
-    else:
-        names = tuple(str(number) for number in range(int(train.max()) + 1))
-    return names
+def _given_names(source: str, path: Path, headers: dict[str, _Header]) -> tuple[str, ...]:
+    """The array ``class_names`` as text, once its header says that it is a small one."""
+    header, images = headers["class_names"], headers["train_images"].shape[0]
+    if header.dtype.hasobject:
+        raise _pickled(source, "class_names")
+    count = prod(header.shape)
+    if count > images or count * header.dtype.itemsize > LARGEST_NAMES_BYTES:
+        raise refused(
+            source,
+            f"class_names of shape {header.shape} and type {header.dtype} for {images} training "
+            "images",
+            f"one name for each class that has images, {LARGEST_NAMES_BYTES // 2**20} MiB in all",
+            "shorten class_names",
+        )
+    given = _read(source, path, "class_names").ravel()
+    return tuple(
+        name.decode(errors="backslashreplace") if isinstance(name, bytes) else visible(str(name))
+        for name in given
+    )
 
 
 def _read(source: str, path: Path, name: str) -> NDArray[Any]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return np.asarray(arrays[name])
+            return np.asarray(arrays[f"{name}.npy"])
     except UNREADABLE as error:
         raise _unreadable(source, error) from None
 

@@ -1,8 +1,8 @@
 """Data sets that torchvision knows where to find.
 
-The files are fetched here, with progress and without leftovers; torchvision
-checks their published digests before it unpacks and reads them. It is imported
-inside the functions, since it brings torch.
+The files are fetched here, with progress, without leftovers and by one process
+at a time; torchvision checks their published digests before it unpacks and reads
+them. It is imported inside the functions, since it brings torch.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.data.download_lock import alone_at
 from engine.data.images import RawImages, Report, Split
+from engine.data.signs import Alive, unheard
 from engine.data.table import DataSource
 from engine.data.transfer import fetch
 
@@ -26,7 +28,9 @@ class Published:
     md5: str
 
 
-def read_published(source: DataSource, cache: Path, report: Report) -> RawImages:
+def read_published(
+    source: DataSource, cache: Path, report: Report, *, alive: Alive = unheard
+) -> RawImages:
     """A torchvision data set, downloaded below ``cache`` where it is not there yet.
 
     Raises:
@@ -38,14 +42,15 @@ def read_published(source: DataSource, cache: Path, report: Report) -> RawImages
 
     dataset = getattr(datasets, source.dataset)
     root = cache / source.dataset.lower()
-    for file in _published(dataset, root):
-        fetch(source.label, file.urls, file.target, file.md5, report)
     options = (
         [{"split": "train"}, {"split": "test"}]
         if source.dataset == "SVHN"
         else [{"train": True}, {"train": False}]
     )
-    train, test = (dataset(root, download=True, **option) for option in options)
+    with alone_at(source.label, root, report, alive=alive):
+        for file in _published(dataset, root):
+            fetch(source.label, file.urls, file.target, file.md5, report, alive=alive)
+        train, test = (dataset(root, download=True, **option) for option in options)
     names = tuple(str(name) for name in getattr(train, "classes", range(source.classes)))
     return RawImages(_split(train), None, _split(test), names)
 

@@ -12,9 +12,11 @@ import numpy as np
 from PIL import Image
 
 from engine.data.download import Published
+from engine.data.download_lock import alone_at
 from engine.data.faults import refused
 from engine.data.images import Report
 from engine.data.scenes import RawScenes, SceneSplit
+from engine.data.signs import Alive, unheard
 from engine.data.table import PUBLISHED_SIDE, DataSource
 from engine.data.transfer import fetch, not_written
 
@@ -36,6 +38,7 @@ def read_published_scenes(
     *,
     image_size: int,
     ignore_index: int,
+    alive: Alive = unheard,
 ) -> RawScenes:
     """PASCAL VOC 2012 or Oxford-IIIT Pet, downloaded below ``cache`` where it is not there yet.
 
@@ -51,6 +54,7 @@ def read_published_scenes(
         image_size: Side of the square that scenes are resized to, images
             bilinearly and masks by the nearest pixel; 0 takes 224.
         ignore_index: Value that pixels without a class get.
+        alive: Called for every block that has come, and for every scene.
 
     Raises:
         NoNetwork: It is not there and cannot be fetched.
@@ -69,7 +73,7 @@ def read_published_scenes(
 
     dataset = getattr(datasets, source.dataset)
     root = cache / source.dataset.lower()
-    _unpacked(source.label, list(published_scenes(dataset, root)), root, report)
+    _unpacked(source.label, list(published_scenes(dataset, root)), root, report, alive)
     side = image_size or PUBLISHED_SIDE
     if source.dataset == "VOCSegmentation":
         parts = [dataset(root, year="2012", image_set=part) for part in ("train", "val")]
@@ -80,7 +84,7 @@ def read_published_scenes(
             dataset(root, split=part, target_types="segmentation") for part in ("trainval", "test")
         ]
         values, names = PET_VALUES, PET_CLASSES
-    train, test = (_split(part, side, _lookup(values, ignore_index)) for part in parts)
+    train, test = (_split(part, side, _lookup(values, ignore_index), alive) for part in parts)
     return RawScenes(train, None, test, names)
 
 
@@ -97,21 +101,24 @@ def published_scenes(dataset: Any, root: Path) -> Iterator[Published]:
             yield Published((url,), target, md5)
 
 
-def _unpacked(label: str, archives: Iterable[Published], root: Path, report: Report) -> None:
+def _unpacked(
+    label: str, archives: Iterable[Published], root: Path, report: Report, alive: Alive
+) -> None:
     """Fetch and unpack all archives, each beside itself; a mark says that it is done."""
     from torchvision.datasets.utils import extract_archive
 
     mark = root / "unpacked"
-    if mark.is_file():
-        return
-    for archive in archives:
-        fetch(label, archive.urls, archive.target, archive.md5, report)
-        report(f"Unpacking {label}")
-        try:
-            extract_archive(str(archive.target), str(archive.target.parent))
-        except OSError as error:
-            raise not_written(label, root, error) from error
-    mark.touch()
+    with alone_at(label, root, report, alive=alive):
+        if mark.is_file():
+            return
+        for archive in archives:
+            fetch(label, archive.urls, archive.target, archive.md5, report, alive=alive)
+            report(f"Unpacking {label}")
+            try:
+                extract_archive(str(archive.target), str(archive.target.parent))
+            except OSError as error:
+                raise not_written(label, root, error) from error
+        mark.touch()
 
 
 def _lookup(values: Mapping[int, int], ignore_index: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -122,11 +129,14 @@ def _lookup(values: Mapping[int, int], ignore_index: int) -> np.ndarray[Any, np.
     return table
 
 
-def _split(dataset: Any, side: int, lookup: np.ndarray[Any, np.dtype[np.uint8]]) -> SceneSplit:
+def _split(
+    dataset: Any, side: int, lookup: np.ndarray[Any, np.dtype[np.uint8]], alive: Alive
+) -> SceneSplit:
     """All scenes of a torchvision data set as squares of one size."""
     images = np.empty((len(dataset), side, side, 3), np.uint8)
     masks = np.empty((len(dataset), side, side), np.uint8)
     for number in range(len(dataset)):
+        alive()
         image, mask = dataset[number]
         images[number] = image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
         masks[number] = lookup[np.asarray(mask.resize((side, side), Image.Resampling.NEAREST))]

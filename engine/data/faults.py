@@ -18,7 +18,17 @@ SCENE_LAYOUT = (
 
 def refused(source: str, found: str, allowed: str, advice: str) -> DataError:
     """A data error about ``source``, the data as the configuration names it."""
-    return DataError(asked=f"data {source!r}", found=found, allowed=allowed, advice=advice)
+    return DataError(
+        asked=f"data {source!r}", found=visible(found), allowed=visible(allowed), advice=advice
+    )
+
+
+def visible(text: str) -> str:
+    """The same text, but bytes of file names that are no UTF-8 as ``\\udce9`` and alike.
+
+    Python keeps such bytes as lone surrogates, which no file and no page takes.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def one_class(source: str, name: str) -> DataError:

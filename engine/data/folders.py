@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.data.faults import FOLDER_LAYOUT, one_class, refused
+from engine.data.faults import FOLDER_LAYOUT, one_class, refused, visible
 from engine.data.images import DataSummary, RawImages, Split
 from engine.data.pictures import (
     EXTENSIONS,
@@ -19,6 +19,7 @@ from engine.data.pictures import (
     is_grey,
     opened,
 )
+from engine.data.signs import Alive, unheard
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,18 @@ class _Reading:
 
     root: Path
     image_size: int
+    alive: Alive
     broken: list[str] = field(default_factory=list)
 
     def split(self, found: _Found) -> tuple[list[Pixels], list[int], list[Path]]:
         """Images [H, W] or [H, W, 3], labels and files of one split."""
         images, labels, files = [], [], []
         for path, label in zip(found.files, found.labels, strict=True):
+            self.alive()
             try:
                 images.append(self.pixels(path))
             except UNREADABLE as error:
-                self.broken.append(f"{path.relative_to(self.root)} ({error})")
+                self.broken.append(visible(f"{path.relative_to(self.root)} ({error})"))
                 continue
             labels.append(label)
             files.append(path)
@@ -87,7 +90,9 @@ def inspect_folder(source: str, path: Path, image_size: int) -> DataSummary:
     )
 
 
-def read_folder(source: str, path: Path, *, image_size: int, skip_broken: bool) -> RawImages:
+def read_folder(
+    source: str, path: Path, *, image_size: int, skip_broken: bool, alive: Alive = unheard
+) -> RawImages:
     """All images of the folder.
 
     They stay grey only if every one is grey; otherwise all become RGB.
@@ -98,13 +103,14 @@ def read_folder(source: str, path: Path, *, image_size: int, skip_broken: bool) 
         image_size: Side of the square that images are resized to; 0 keeps
             their size, which then has to be one for all.
         skip_broken: Leave unreadable images out instead of refusing the data.
+        alive: Called for every image.
 
     Raises:
         DataError: The folder is not in that layout, an image is broken and
             may not be skipped, or the sizes differ.
     """
     names, found = _layout(source, path)
-    reading = _Reading(path, image_size)
+    reading = _Reading(path, image_size, alive)
     read = {split: reading.split(files) for split, files in found.items()}
     if reading.broken and not skip_broken:
         raise refused(
@@ -190,7 +196,7 @@ def _found(classes: dict[str, list[Path]], names: tuple[str, ...]) -> _Found:
 def _classes(source: str, folder: Path) -> dict[str, list[Path]]:
     """Image files by class folder, both in order of their names."""
     return {
-        entry.name: [
+        visible(entry.name): [
             Path(file.path)
             for file in entries(source, Path(entry.path))
             if file.is_file() and file.name.lower().endswith(EXTENSIONS)

@@ -1,6 +1,7 @@
 """Finding and opening pictures on disk, whatever they belong to."""
 
 import os
+import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +22,14 @@ UNREADABLE = (
     SyntaxError,
     ValueError,
     EOFError,
+    struct.error,
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
 """What Pillow raises for files that are damaged, no images, or bombs."""
+
+BAD_REMARKS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
+"""What Pillow raises for damaged remarks (EXIF) beside pixels that are whole."""
 
 Pixels = NDArray[np.uint8]
 
@@ -72,15 +77,24 @@ def opened(path: Path) -> Image.Image:
 
 
 def decoded(path: Path) -> Image.Image:
-    """The first frame, upright: mode L if the file is grey, else RGB."""
+    """The first frame, upright if its remarks tell how: mode L if the file is grey, else RGB."""
     with opened(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        image = ImageOps.exif_transpose(file)
+        file.load()
+        image = _upright(file)
         if image.mode.startswith("I;16"):
             image = Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8))
         if image.mode in {"I", "F"}:
             raise ValueError("32 bits a pixel")
         return image.convert("L" if is_grey(image.mode) else "RGB")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned as its camera says, or as it is where that cannot be read."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except BAD_REMARKS:
+        return image
 
 
 def is_grey(mode: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.data.faults import SCENE_LAYOUT, one_class, refused
+from engine.data.faults import SCENE_LAYOUT, one_class, refused, visible
 from engine.data.pictures import (
     EXTENSIONS,
     UNREADABLE,
@@ -21,6 +21,7 @@ from engine.data.pictures import (
     opened,
 )
 from engine.data.scenes import RawScenes, SceneSplit
+from engine.data.signs import Alive, unheard
 from engine.data.summaries import DataSummary
 from engine.domain.errors import DataError
 
@@ -51,6 +52,7 @@ class _Reading:
     height: int
     allowed: frozenset[int]
     words: str
+    alive: Alive
     broken: list[str] = field(default_factory=list)
 
     def split(self, pairs: Iterable[Pair]) -> list[_Scene]:
@@ -58,6 +60,7 @@ class _Reading:
         return [scene for pair in pairs if (scene := self._scene(*pair)) is not None]
 
     def _scene(self, image_path: Path, mask_path: Path) -> _Scene | None:
+        self.alive()
         image = self._readable(image_path)
         mask = self._readable(mask_path, mask=True)
         if image is None or mask is None:
@@ -81,7 +84,7 @@ class _Reading:
         try:
             return self._mask(path) if mask else decoded(path)
         except UNREADABLE as error:
-            self.broken.append(f"{self._name(path)} ({error})")
+            self.broken.append(visible(f"{self._name(path)} ({error})"))
             return None
 
     def _mask(self, path: Path) -> Image.Image:
@@ -141,7 +144,13 @@ def inspect_scenes(source: str, path: Path, image_size: int, ignore_index: int) 
 
 
 def read_scenes(
-    source: str, path: Path, *, image_size: int, ignore_index: int, skip_broken: bool
+    source: str,
+    path: Path,
+    *,
+    image_size: int,
+    ignore_index: int,
+    skip_broken: bool,
+    alive: Alive = unheard,
 ) -> RawScenes:
     """All scenes of the folder.
 
@@ -157,6 +166,7 @@ def read_scenes(
         ignore_index: Value of mask pixels that do not count.
         skip_broken: Leave scenes out whose image or mask cannot be read
             instead of refusing the data.
+        alive: Called for every scene.
 
     Raises:
         DataError: The folder is not in that layout, a mask is missing or does
@@ -166,7 +176,7 @@ def read_scenes(
     names, found = _layout(source, path)
     allowed = frozenset({*range(len(names)), ignore_index})
     words = f"0 to {len(names) - 1}, one for each class, or ignore_index = {ignore_index}"
-    reading = _Reading(source, path, image_size, allowed, words)
+    reading = _Reading(source, path, image_size, allowed, words, alive)
     read = {split: reading.split(pairs) for split, pairs in found.items()}
     if reading.broken and not skip_broken:
         raise refused(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.faults import refused
+from engine.data.splits import TEST_SEED, cut
 from engine.data.summaries import DataSummary
 from engine.domain.errors import DataError
 
@@ -112,7 +113,7 @@ def scene_data(
         test_fraction: Share for the test where it is missing.
         train_limit: Keep only this many of the remaining training scenes; 0
             keeps all.
-        seed: Of every choice.
+        seed: Of every choice but that of the test scenes, which all seeds share.
 
     Raises:
         DataError: There are too few scenes, or no pixel of a split counts.
@@ -131,9 +132,9 @@ def scene_data(
             "add scenes, or lower validation_fraction and test_fraction",
         )
     random = np.random.default_rng([seed, 1])
-    order = random.permutation(count)
-    cuts = np.cumsum(sizes).tolist()
-    test, validation, train = (np.sort(part) for part in np.split(order, cuts))
+    fixed = np.random.default_rng([TEST_SEED, 1])
+    parts = cut(np.arange(count), sizes, fixed, random)
+    test, validation, train = (np.sort(part) for part in parts)
     if 0 < train_limit < len(train):
         train = np.sort(random.choice(train, size=train_limit, replace=False))
     splits = {

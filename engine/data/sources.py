@@ -13,6 +13,7 @@ from engine.data.inspection import inspect_data, inspect_images, locate, text_op
 from engine.data.memory import available_bytes
 from engine.data.scene_folders import read_scenes
 from engine.data.scenes import RawScenes, SceneData, scene_data
+from engine.data.signs import Alive, unheard
 from engine.data.splits import three_splits
 from engine.data.table import (
     DATA_SOURCES,
@@ -49,7 +50,11 @@ DEFAULT_CACHE = Path("~/.egs-studio/data")
 
 
 def load_data(
-    config: RunConfig, *, cache: Path | None = None, progress: Report | None = None
+    config: RunConfig,
+    *,
+    cache: Path | None = None,
+    progress: Report | None = None,
+    alive: Alive = unheard,
 ) -> ImageData | SceneData | TextData:
     """Load the data of a configuration, whatever its task, and make the three splits.
 
@@ -57,6 +62,7 @@ def load_data(
         config: Names the task, the data, the shares of the splits and the seed.
         cache: Folder for downloads; None is below the user's home.
         progress: Takes sentences about what happens.
+        alive: Called whenever a part of the data was read or fetched.
 
     Raises:
         NoNetwork: The data have to be downloaded and cannot be.
@@ -64,19 +70,23 @@ def load_data(
         DiskFull: There was no room for a download.
     """
     if config.task == LANGUAGE:
-        return load_text(config, progress=progress)
+        return load_text(config, progress=progress, alive=alive)
     if config.task == SEGMENTATION:
-        return load_scenes(config, cache=cache, progress=progress)
-    return load_images(config, cache=cache, progress=progress)
+        return load_scenes(config, cache=cache, progress=progress, alive=alive)
+    return load_images(config, cache=cache, progress=progress, alive=alive)
 
 
 def load_images(
-    config: RunConfig, *, cache: Path | None = None, progress: Report | None = None
+    config: RunConfig,
+    *,
+    cache: Path | None = None,
+    progress: Report | None = None,
+    alive: Alive = unheard,
 ) -> ImageData:
     """Load images with one label each; arguments and errors are those of :func:`load_data`."""
     check_task(config)
     report = progress or _silent
-    raw = _read(config, _cache(cache), report)
+    raw = _read(config, _cache(cache), report, alive)
     train, validation, test = three_splits(
         config.data,
         raw,
@@ -100,12 +110,16 @@ def load_images(
 
 
 def load_scenes(
-    config: RunConfig, *, cache: Path | None = None, progress: Report | None = None
+    config: RunConfig,
+    *,
+    cache: Path | None = None,
+    progress: Report | None = None,
+    alive: Alive = unheard,
 ) -> SceneData:
     """Load images with a mask each; arguments and errors are those of :func:`load_data`."""
     check_task(config)
     report = progress or _silent
-    raw = _read_scenes(config, _cache(cache), report)
+    raw = _read_scenes(config, _cache(cache), report, alive)
     data = scene_data(
         config.data,
         raw,
@@ -120,7 +134,9 @@ def load_scenes(
     return data
 
 
-def load_text(config: RunConfig, *, progress: Report | None = None) -> TextData:
+def load_text(
+    config: RunConfig, *, progress: Report | None = None, alive: Alive = unheard
+) -> TextData:
     """Load a text; arguments and errors are those of :func:`load_data`."""
     check_task(config)
     report = progress or _silent
@@ -128,7 +144,7 @@ def load_text(config: RunConfig, *, progress: Report | None = None) -> TextData:
         data = read_topics(config.data, **text_options(config))
     else:
         path = locate(config.data, task=config.task)
-        data = read_text(config.data, path, **text_options(config))
+        data = read_text(config.data, path, alive=alive, **text_options(config))
     tied = config.embedding_size == config.hidden_size
     check_vocabulary(
         config.data,
@@ -145,24 +161,25 @@ def _cache(cache: Path | None) -> Path:
     return (cache or DEFAULT_CACHE).expanduser()
 
 
-def _read(config: RunConfig, cache: Path, report: Report) -> RawImages:
+def _read(config: RunConfig, cache: Path, report: Report, alive: Alive) -> RawImages:
     source = IMAGE_SOURCES.get(config.data)
     if source is not None and source.origin == "torchvision":
-        return read_published(source, cache, report)
+        return read_published(source, cache, report, alive=alive)
     if source is not None:
         return read_digits()
     path = locate(config.data)
     if path.is_file():
-        return read_npz(config.data, path)
+        return read_npz(config.data, path, alive=alive)
     return read_folder(
         config.data,
         path,
         image_size=config.image_size,
         skip_broken=config.broken_images == "skip",
+        alive=alive,
     )
 
 
-def _read_scenes(config: RunConfig, cache: Path, report: Report) -> RawScenes:
+def _read_scenes(config: RunConfig, cache: Path, report: Report, alive: Alive) -> RawScenes:
     source = SCENE_SOURCES.get(config.data)
     if source is not None and source.origin == "torchvision":
         return read_published_scenes(
@@ -172,6 +189,7 @@ def _read_scenes(config: RunConfig, cache: Path, report: Report) -> RawScenes:
             report,
             image_size=config.image_size,
             ignore_index=config.ignore_index,
+            alive=alive,
         )
     if source is not None:
         return read_digit_scenes()
@@ -181,6 +199,7 @@ def _read_scenes(config: RunConfig, cache: Path, report: Report) -> RawScenes:
         image_size=config.image_size,
         ignore_index=config.ignore_index,
         skip_broken=config.broken_images == "skip",
+        alive=alive,
     )
 
 

@@ -1,12 +1,20 @@
-"""Three disjoint splits from what a data set has, the same for the same seed."""
+"""Three disjoint splits from what a data set has, the same for the same seed.
+
+Where data have no test split of their own, the images kept for it are the same for
+every seed: so no search has seen an image that a training is tested on, whatever
+their seeds are.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.faults import refused
-from engine.data.images import Labels, RawImages, Split
+from engine.data.images import RawImages, Split
 
 Indices = NDArray[np.int64]
+
+TEST_SEED = 1797
+"""Of what is kept for the test."""
 
 
 def three_splits(
@@ -31,7 +39,7 @@ def three_splits(
         test_fraction: Share for the test where it is missing.
         train_limit: Keep only this many of the remaining training images; 0
             keeps all.
-        seed: Of every choice.
+        seed: Of every choice but that of the test images, which all seeds share.
 
     Raises:
         DataError: A class has too few images.
@@ -54,8 +62,9 @@ def _parts(
 ) -> tuple[Indices, Indices, Indices]:
     """Indices for test, validation and training, each in ascending order."""
     parts: tuple[list[Indices], list[Indices], list[Indices]] = ([], [], [])
+    fixed = np.random.default_rng([TEST_SEED, 0])
     for number, name in enumerate(raw.class_names):
-        members = _members(raw.train.labels, number, random)
+        members = np.flatnonzero(raw.train.labels == number)
         counts = [max(1, round(share * len(members))) if share else 0 for share in fractions]
         if sum(counts) >= len(members):
             raise refused(
@@ -65,16 +74,27 @@ def _parts(
                 "at least one image of each class left to train on",
                 "add images, or lower validation_fraction and test_fraction",
             )
-        bounds = np.cumsum(counts).tolist()
-        for part, chosen in zip(parts, np.split(members, bounds), strict=True):
+        for part, chosen in zip(parts, cut(members, counts, fixed, random), strict=True):
             part.append(chosen)
     test, validation, train = (np.sort(np.concatenate(part)) for part in parts)
     return test, validation, train
 
 
-def _members(labels: Labels, number: int, random: np.random.Generator) -> Indices:
-    members: Indices = random.permutation(np.flatnonzero(labels == number))
-    return members
+def cut(
+    members: Indices, counts: list[int], fixed: np.random.Generator, random: np.random.Generator
+) -> tuple[Indices, Indices, Indices]:
+    """So many for the test and for validation, and the rest.
+
+    Args:
+        members: All indices.
+        counts: How many for the test, and how many for validation.
+        fixed: Chooses those for the test.
+        random: Chooses all others.
+    """
+    order = random.permutation(members)
+    test = fixed.permutation(members)[: counts[0]]
+    others = order[~np.isin(order, test)]
+    return test, others[: counts[1]], others[counts[1] :]
 
 
 def _limited(indices: Indices, limit: int, random: np.random.Generator) -> Indices:

@@ -1,10 +1,11 @@
 """Texts on disk: train.txt, valid.txt and test.txt in a folder, or one file."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from engine.data.faults import TEXT_LAYOUT, refused
+from engine.data.signs import Alive, unheard
 from engine.data.summaries import TextSummary, Tokens
 from engine.data.text import Numbering, TextData, TokenNumbers, text_data
 
@@ -15,6 +16,9 @@ SUFFIXES = (".txt", ".tokens", ".raw")
 SPLIT_NAMES = {"train": ("train",), "valid": ("valid", "val", "validation"), "test": ("test",)}
 COUNTED_BYTES = 16_000_000
 """Up to this size a text is read for a look at it; that takes about a second."""
+
+LINES = 10_000
+"""Between two signs of life."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -57,6 +61,7 @@ def read_text(
     train_limit: int,
     validation_fraction: float,
     test_fraction: float,
+    alive: Alive = unheard,
 ) -> TextData:
     """All tokens of the text.
 
@@ -71,13 +76,17 @@ def read_text(
         train_limit: Training tokens to keep, from the start; 0 keeps all.
         validation_fraction: Share of a single file.
         test_fraction: Share of a single file.
+        alive: Called once in so many lines.
 
     Raises:
         DataError: A file is missing, empty or no UTF-8.
     """
     numbering = Numbering(tokens)
     files = text_files(source, path)
-    numbers = {file.name: numbering.encode(lines_of(source, file)) for file in files.values()}
+    numbers = {
+        file.name: numbering.encode(_with_signs(lines_of(source, file), alive))
+        for file in files.values()
+    }
     if len(files) == 1:
         [whole] = numbers.values()
         numbers = cut(whole, path.name, validation_fraction, test_fraction)
@@ -88,6 +97,13 @@ def read_text(
         vocabulary_limit=vocabulary_limit,
         train_limit=train_limit,
     )
+
+
+def _with_signs(lines: Iterable[str], alive: Alive) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        if number % LINES == 0:
+            alive()
+        yield line
 
 
 def text_files(source: str, path: Path) -> dict[str, Path]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.data.images import Report
+from engine.data.signs import Alive, unheard
 from engine.domain.errors import DataError, DiskFull, NoNetwork
 
 BLOCK_BYTES = 1 << 18
@@ -18,11 +19,21 @@ REPORT_PER_CENT = 10
 TIMEOUT_SECONDS = 30
 
 
-def fetch(label: str, urls: Sequence[str], target: Path, md5: str, report: Report) -> None:
+def fetch(
+    label: str,
+    urls: Sequence[str],
+    target: Path,
+    md5: str,
+    report: Report,
+    *,
+    alive: Alive = unheard,
+) -> None:
     """Make ``target`` exist with the published content.
 
     A file with the right digest is kept. Otherwise it is written beside its
     place and renamed at its end, so that nothing is left of a failed attempt.
+    Two processes at once would be in each other's way, see
+    :func:`~engine.data.download_lock.alone_at`.
 
     Args:
         label: Name of the data set for people.
@@ -30,6 +41,7 @@ def fetch(label: str, urls: Sequence[str], target: Path, md5: str, report: Repor
         target: Where it shall lie.
         md5: Published digest of its content.
         report: Takes sentences about the progress, about one each ten per cent.
+        alive: Called for every block that has come.
 
     Raises:
         NoNetwork: No address could be reached.
@@ -44,7 +56,7 @@ def fetch(label: str, urls: Sequence[str], target: Path, md5: str, report: Repor
         raise not_written(label, target.parent, error) from error
     part = target.with_name(target.name + ".part")
     try:
-        _fetch_first(label, urls, part, report)
+        _fetch_first(label, urls, part, report, alive)
         if _md5(part) != md5:
             raise DataError(
                 asked=f"the data set {label}",
@@ -58,11 +70,11 @@ def fetch(label: str, urls: Sequence[str], target: Path, md5: str, report: Repor
             part.unlink()
 
 
-def _fetch_first(label: str, urls: Sequence[str], part: Path, report: Report) -> None:
+def _fetch_first(label: str, urls: Sequence[str], part: Path, report: Report, alive: Alive) -> None:
     last = "no address"
     for url in urls:
         try:
-            _download(label, url, part, report)
+            _download(label, url, part, report, alive)
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
             last = str(getattr(error, "reason", "") or error or type(error).__name__)
         except OSError as error:
@@ -77,21 +89,24 @@ def _fetch_first(label: str, urls: Sequence[str], part: Path, report: Report) ->
     )
 
 
-def _download(label: str, url: str, part: Path, report: Report) -> None:
+def _download(label: str, url: str, part: Path, report: Report, alive: Alive) -> None:
     request = urllib.request.Request(url, headers={"User-Agent": "egs-studio"})
     with (
         urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer,
         part.open("wb") as file,
     ):
         total = int(answer.headers.get("Content-Length") or 0)
-        received = _copy(label, answer, file, total, report)
+        received = _copy(label, answer, file, total, report, alive)
     if total and received != total:
         raise ConnectionError(f"the connection ended after {received} of {total} bytes")
 
 
-def _copy(label: str, answer: BinaryIO, file: BinaryIO, total: int, report: Report) -> int:
+def _copy(
+    label: str, answer: BinaryIO, file: BinaryIO, total: int, report: Report, alive: Alive
+) -> int:
     received, next_report = 0, 0
     while block := answer.read(BLOCK_BYTES):
+        alive()
         file.write(block)
         received += len(block)
         share = 100 * received // total if total else 0

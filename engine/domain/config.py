@@ -205,6 +205,15 @@ class SearchConfig(RunConfig):
         "decide by their mean and not by their noise.",
         group="Training",
     )
+    alpha_momentum: float = setting(
+        0.5,
+        "Alpha momentum",
+        "How much of the mean of earlier gradients Adam keeps from step to step, its beta 1; 0.5 "
+        "for images and 0.9 for texts in DARTS.",
+        group="Training",
+        ge=0.0,
+        lt=1.0,
+    )
     alpha_weight_decay: float = setting(
         0.0,
         "Alpha weight decay",
@@ -283,8 +292,13 @@ class SearchConfig(RunConfig):
         return self
 
     @property
+    def derives(self) -> bool:
+        """Whether architectures are read off probabilities; a random search keeps a drawn one."""
+        return self.method != "random"
+
+    @property
     def rule(self) -> DerivationRule:
-        """The derivation rule that fits this search."""
+        """The derivation rule that fits this search; see :attr:`derives`."""
         if self.method == "darts" and self.space in DARTS_EDGES_KEPT:
             return DerivationRule("top2", 1, "edge", False, edges_kept=DARTS_EDGES_KEPT[self.space])
         draws = 1 if self.method == "darts" else self.derivation_draws or self.draws

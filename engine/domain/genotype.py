@@ -26,6 +26,8 @@ MAX_CHARACTERS = 2**20
 """Longest text that is looked at."""
 
 MAX_NODES = 64
+LAST_STEP = 2**63 - 1
+"""What a database can hold."""
 
 
 @dataclass(frozen=True, order=True)
@@ -166,7 +168,7 @@ def from_json(text: str) -> Genotype:
     """
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _refused(f"text that is no JSON ({error})", "a genotype file") from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _refused("a file without the genotype schema", f"schema {SCHEMA!r}")
@@ -213,10 +215,10 @@ def from_darts(text: str, space: SearchSpace) -> Genotype:
             raise ValueError(f"cells with {sorted(nodes)} nodes")
         sized = space.with_nodes(_checked_nodes(nodes.pop()))
         _check_concat(words, sized)
+        return Genotype(sized, cells)
     except ValueError as error:
         example = f"Genotype({_darts_names(space)[0][1]}=[…], …)"
         raise _refused(f"text that is no DARTS genotype ({error})", example) from None
-    return Genotype(sized, cells)
 
 
 def to_arch_string(genotype: Genotype) -> str:
@@ -411,8 +413,17 @@ def _from_document(document: dict[str, Any]) -> Genotype:
         SearchSpace(**space),
         cells,
         DerivationRule(**rule) if rule else None,
-        document.get("lineage") or {},
+        _checked_lineage(document.get("lineage") or {}),
     )
+
+
+def _checked_lineage(lineage: Any) -> dict[str, Any]:
+    if not isinstance(lineage, dict):
+        raise _refused(f"a lineage of type {type(lineage).__name__}", "an object with its facts")
+    step = lineage.get("step", 0)
+    if type(step) is not int or not 0 <= step <= LAST_STEP:
+        raise _refused(f"the step {step!r:.40} in its lineage", f"a whole number up to {LAST_STEP}")
+    return lineage
 
 
 def _check_version(version: Any) -> None:

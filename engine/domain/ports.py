@@ -4,7 +4,7 @@ Each protocol states its contract in prose; one test class runs against every
 implementation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,7 +87,9 @@ class RunStore(Protocol):
     Every method is one transaction: it happens wholly or not at all. Methods
     with ``attempt`` raise :class:`Fenced` when the run's attempt is another or
     its state is not RUNNING, and then change nothing. Methods with ``run_id``
-    raise :class:`NotFound` for a run that does not exist.
+    raise :class:`NotFound` for a run that does not exist. In names, errors and
+    the log a NUL is left out and a lone surrogate escaped, since not every
+    database takes them.
     """
 
     def create(
@@ -393,6 +395,12 @@ class ArtifactStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove a file; nothing happens if there is none."""
 
+    def delete_below(self, folder: str) -> None:
+        """Remove every file below a folder, what killed writers left there too."""
+
+    def delete_unfinished(self, folder: str) -> None:
+        """Remove what killed writers left below a folder; one that still writes there fails."""
+
 
 @dataclass(frozen=True)
 class Capacity:
@@ -440,3 +448,12 @@ class Launcher(Protocol):
         tail_bytes: int = 65_536,
     ) -> str:
         """The end of what the worker printed."""
+
+    def delete_logs(self, kind: ProcessKind, kept: Callable[[], Collection[int]]) -> None:
+        """Delete what workers have printed for runs, or jobs, that are gone.
+
+        Args:
+            kind: Whose logs.
+            kept: Numbers of those that exist; asked for after the logs were
+                listed, so that one that starts meanwhile keeps its own.
+        """

@@ -162,6 +162,7 @@ PRESETS: tuple[Preset, ...] = (
             "dropout_input": 0.8,
             "dropout_embedding": 0.0,
             "alpha_learning_rate": 3e-3,
+            "alpha_momentum": 0.9,
             "alpha_weight_decay": 1e-3,
         },
     ),

@@ -1,8 +1,8 @@
 """Mean, spread and paired tests of a few measurements, in plain Python.
 
 A study measures each configuration with the same seeds. Seed s fixes the data
-split and the order of batches for all of them, so that two configurations are
-compared by their differences seed by seed.
+split for all of them, and the batches of those that share batch size and kind of
+update, so that two configurations are compared by their differences seed by seed.
 """
 
 import math

@@ -57,6 +57,7 @@ OF_THE_WEIGHTS = (
 OF_THE_ALPHAS = (
     "alpha_learning_rate",
     "alpha_learning_rate_schedule",
+    "alpha_momentum",
     "alpha_weight_decay",
     "alpha_warmup_epochs",
     "banned",

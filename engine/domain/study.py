@@ -18,6 +18,18 @@ COMPARABLE = ("truth", "child", "supernet", "gap", "parameters", "seconds")
 
 STUDY_KEYS = ("name", "preset", "seeds", "baseline", "compare", "truth", "shared", "configuration")
 CONFIGURATION_KEYS = ("name", "preset", "settings")
+OF_ONE_VALIDATION = (
+    "task",
+    "data",
+    "tokens",
+    "vocabulary_limit",
+    "broken_images",
+    "ignore_index",
+    "validation_fraction",
+    "test_fraction",
+)
+"""Settings without which figures would be of other validation data."""
+
 STUDY_NAME_LENGTH, NAME_LENGTH = 50, 40
 BETWEEN_NAMES = " / "
 LARGEST_SEED = 2**31
@@ -55,7 +67,7 @@ class Study:
     Attributes:
         name: Unique among studies on the same database.
         seeds: Each configuration runs once with each of them.
-        configurations: In the order of the report; all on the same data.
+        configurations: In the order of the report; all on the same validation data.
         baseline: Name of the configuration that the others are compared with;
             None compares nothing.
         compare: By which measures, of ``COMPARABLE``.
@@ -138,7 +150,7 @@ def _configurations(
             "a name of its own for each",
             "rename one of them",
         )
-    for key in ("task", "data"):
+    for key in OF_ONE_VALIDATION:
         _check_alike(found, key)
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from engine.data.signs import Alive, unheard
 from engine.data.sources import load_data
 from engine.domain.config import TrainingConfig
 from engine.domain.transfer import trained_genotype
@@ -25,6 +26,7 @@ def build_training(
     *,
     report: Callable[[str], None],
     cache: Path | None = None,
+    alive: Alive = unheard,
 ) -> TrainingLoop:
     """A training at its first step.
 
@@ -33,13 +35,14 @@ def build_training(
         device: Where network and data live.
         report: Takes sentences for the run's log.
         cache: Folder for downloaded data sets.
+        alive: Called while the data are read, whenever a part of them was.
 
     Raises:
         StudioError: The genotype cannot be read or does not fit the task, or
             the data cannot be used.
     """
     trained_genotype(config, SPACES.values())
-    data = load_data(config, cache=cache, progress=report)
+    data = load_data(config, cache=cache, progress=report, alive=alive)
     return assemble_training(config, data, device, report=report)
 
 

@@ -160,11 +160,13 @@ class TrainingLoop(EpochLoop):
         if self.config.averaging != "asgd" or self.config.task != "language_modelling":
             return
         patience = self.config.averaging_patience
-        if self._average is None and stops_improving(self._validation_losses, patience):
+        goes_on = self.position.epoch + 1 < self.config.epochs
+        stopped = goes_on and stops_improving(self._validation_losses, patience)
+        if self._average is None and stopped:
             self._average = WeightAverage(self.trainee.weights())
             self._report(
                 f"The validation loss has not improved in {patience} epochs: from epoch "
-                f"{self.position.epoch + 1} on, figures are those of averaged weights."
+                f"{self.position.epoch + 2} on, figures are those of averaged weights."
             )
 
     @property

@@ -24,11 +24,13 @@ class Probe:
             apart from the batch's part.
         chosen: Per cell kind, E rows of K: which pairs of edge and operation are
             run; None for all of them.
+        start: Where in a batch of streams that share begins, from 0 to below 1.
     """
 
     batch_share: float = 1.0
     weight: float = 1.0
     chosen: Mapping[str, Sequence[Sequence[bool]]] | None = None
+    start: float = 0.0
 
     @classmethod
     def exact(cls) -> "Probe":
@@ -36,13 +38,20 @@ class Probe:
         return cls()
 
     @classmethod
-    def batch(cls, fraction: float) -> "Probe":
-        """All of them on the first part of the batch.
+    def batch(cls, fraction: float, *, start: float = 0.0) -> "Probe":
+        """All of them on a part of the batch.
 
         The gradient over n of B images is scaled by B / n. Not exactly
         unbiased: batch normalisations see n images instead of B.
+
+        Args:
+            fraction: n / B, above 0 and at most 1.
+            start: Where the part begins in a batch of streams of text, from 0 to
+                below 1. A stream is always the same piece of the text, so that
+                only a start drawn anew at each step asks all of it. Images come
+                in another order in each epoch; of them it is the first part.
         """
-        return cls(batch_share=_checked(fraction))
+        return cls(batch_share=_checked(fraction), start=start)
 
     @classmethod
     def operations(cls, fraction: float, space: SearchSpace, generator: torch.Generator) -> "Probe":
@@ -88,6 +97,14 @@ class Probe:
     def images(self, batch: int) -> int:
         """How many images of a batch are run; 2 at least, for the batch statistics."""
         return min(batch, max(2, round(self.batch_share * batch)))
+
+    def streams(self, batch: int) -> list[int] | slice:
+        """Which streams of a batch are run: neighbours, going on at the front after the last."""
+        count = min(batch, max(1, round(self.batch_share * batch)))
+        if count == batch:
+            return slice(None)
+        first = int(self.start * batch)
+        return [(first + number) % batch for number in range(count)]
 
     def includes(self, kind: str, edge: int, operation: int) -> bool:
         """Whether this operation is run when it was not drawn."""

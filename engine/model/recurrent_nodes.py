@@ -13,6 +13,9 @@ from engine.model.recurrent_derived import RecurrentCell
 
 KIND = "recurrent"
 
+Streams = list[int] | slice
+"""Which streams of a batch."""
+
 
 class CodedNodes:
     """Each node is the mean of what a binary code draws, over one window of text.
@@ -147,8 +150,9 @@ class _Past:
             weights = torch.zeros_like(products)
             for row, edge in enumerate(edges):
                 for columns, streams, weight in self._asked(edge, all_streams):
-                    found = self._inner_products(node, edge, columns, delta[:, :streams])
-                    products[row, columns] = torch.stack(found) * (all_streams / streams)
+                    part = delta[:, streams]
+                    found = self._inner_products(node, edge, columns, part, streams)
+                    products[row, columns] = torch.stack(found) * (all_streams / part.shape[1])
                     weights[row, columns] = weight
             count = self._counts[node]
             if count > 1:
@@ -158,26 +162,30 @@ class _Past:
 
         return gradient
 
-    def _asked(self, edge: int, streams: int) -> Iterator[tuple[list[int], int, float]]:
-        """Which operations of an edge are run, on how many streams, with what weight."""
+    def _asked(self, edge: int, streams: int) -> Iterator[tuple[list[int], Streams, float]]:
+        """Which operations of an edge are run, on which of so many streams, with what weight."""
         space, probe = self.space, self._probe
         columns = [k for k in range(len(space.operations)) if k != space.none_index]
         drawn = [k for k in columns if self._drawn[edge][k]]
         if drawn:
-            yield drawn, streams, 1.0
+            yield drawn, slice(None), 1.0
         if probe is not None:
             rest = [k for k in columns if k not in drawn and probe.includes(KIND, edge, k)]
             if rest:
-                yield rest, probe.images(streams), probe.weight
+                yield rest, probe.streams(streams), probe.weight
 
     def _inner_products(
-        self, node: int, edge: int, columns: list[int], delta: Float[Tensor, "T b H"]
+        self,
+        node: int,
+        edge: int,
+        columns: list[int],
+        delta: Float[Tensor, "T b H"],
+        streams: Streams,
     ) -> list[Float[Tensor, ""]]:
-        """<delta, o_k(s_i)> for some operations k of one edge, over all time steps."""
-        streams = delta.shape[1]
+        """<delta, o_k(s_i)> for some operations k of one edge, over all time steps of b streams."""
         source = self.space.edges[edge].source
-        states = torch.stack([step[source][:streams] for step in self.trace])
-        mask = None if self._mask is None else self._mask[:streams]
+        states = torch.stack([step[source][streams] for step in self.trace])
+        mask = None if self._mask is None else self._mask[streams]
         gates, candidates = self._cell.project(node, states, mask)
         through = delta * gates
         bypass = torch.sum((delta - through) * states)

@@ -11,22 +11,28 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from queue import SimpleQueue
 from typing import Any
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from engine.domain.config import SearchConfig
+from engine.domain.errors import NotFound
 from engine.domain.health import Verdict, examine
 from engine.domain.metrics import main_figure
 from engine.domain.ports import RunStore
 from engine.domain.run import ENDED, EventKind, Run, RunState
+from engine.domain.run_list import RunSummary
 
 log = logging.getLogger(__name__)
 
 ALARMS = frozenset({Verdict.STUCK, Verdict.COLLAPSED})
 TIMEOUT_SECONDS = 5.0
 TRIES = 3
+
+NOT_TAKEN = (OSError, HTTPException, ValueError)
+"""What sending raises where nobody listens, where something else than a web server does, and
+for an address that is none."""
 
 Message = dict[str, Any]
 
@@ -36,6 +42,8 @@ def post(address: str, message: Mapping[str, Any]) -> None:
 
     Raises:
         OSError: The address did not take it.
+        HTTPException: It did not answer as a web server does.
+        ValueError: It is no address.
     """
     body = json.dumps(message).encode()
     request = Request(address, data=body, headers={"Content-Type": "application/json"})
@@ -47,7 +55,7 @@ class Alerts:
     """Looks at the runs and tells an address what has become of them.
 
     Args:
-        store: The database.
+        store: The database; used by whoever calls, never by the thread.
         address: An ``http`` or ``https`` address.
         send: Sends one message.
     """
@@ -66,23 +74,31 @@ class Alerts:
         self._judged: dict[int, int] = {}
         self._alarmed: set[tuple[int, Verdict]] = set()
         self._waiting: SimpleQueue[tuple[int, Message] | None] = SimpleQueue()
+        self._given_up: SimpleQueue[tuple[int, str]] = SimpleQueue()
         self._thread = threading.Thread(target=self._deliver, name="alerts", daemon=True)
         self._thread.start()
 
     def tick(self) -> None:
         """One look: runs that have ended since the last one, searches with a new epoch."""
+        self._note_given_up()
         for summary in self._store.summaries():
-            if summary.state in ENDED and summary.id not in self._ended:
-                self._ended.add(summary.id)
-                run = self._store.run(summary.id)
-                self._waiting.put((run.id, ending(run)))
-            elif summary.state is RunState.RUNNING:
-                self._judge(summary.id, summary.progress.epoch)
+            try:
+                self._look_at(summary)
+            except NotFound:
+                log.info("run %d: was deleted meanwhile", summary.id)
 
     def close(self, *, seconds: float = TIMEOUT_SECONDS) -> None:
         """Let what waits be sent, but not for longer than this."""
         self._waiting.put(None)
         self._thread.join(seconds)
+        self._note_given_up()
+
+    def _look_at(self, summary: RunSummary) -> None:
+        if summary.state in ENDED and summary.id not in self._ended:
+            self._ended.add(summary.id)
+            self._waiting.put((summary.id, ending(self._store.run(summary.id))))
+        elif summary.state is RunState.RUNNING:
+            self._judge(summary.id, summary.progress.epoch)
 
     def _judge(self, run_id: int, epoch: int) -> None:
         if self._judged.get(run_id, 0) == epoch:
@@ -108,7 +124,7 @@ class Alerts:
             for number in range(1, TRIES + 1):
                 try:
                     self._send(self._address, message)
-                except (OSError, URLError) as error:
+                except NOT_TAKEN as error:
                     if number == TRIES:
                         self._give_up(run_id, message, error)
                 else:
@@ -117,7 +133,15 @@ class Alerts:
     def _give_up(self, run_id: int, message: Message, error: Exception) -> None:
         log.warning("run %d: the webhook did not take a message: %s", run_id, error)
         text = f"The webhook did not take the message {message['event']!r}: {error}"
-        self._store.note(run_id, EventKind.NOTE, text)
+        self._given_up.put((run_id, text))
+
+    def _note_given_up(self) -> None:
+        while not self._given_up.empty():
+            run_id, text = self._given_up.get()
+            try:
+                self._store.note(run_id, EventKind.NOTE, text)
+            except NotFound:
+                log.info("run %d: was deleted meanwhile", run_id)
 
 
 def ending(run: Run) -> Message:

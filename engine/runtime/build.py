@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from engine.data.signs import Alive, unheard
 from engine.domain.config import AnyConfig, TrainingConfig
 from engine.evaluate.build import build_training
 from engine.optimisation.loop import Loop
@@ -17,6 +18,7 @@ def build_loop(
     *,
     report: Callable[[str], None],
     cache: Path | None,
+    alive: Alive = unheard,
 ) -> Loop:
     """The search or the training of a configuration, at its first step.
 
@@ -25,10 +27,11 @@ def build_loop(
         device: Where network and data live.
         report: Takes sentences for the run's log.
         cache: Folder for downloaded data sets.
+        alive: Called while the data are read, whenever a part of them was.
 
     Raises:
         StudioError: A name is unknown or the data cannot be used.
     """
     if isinstance(config, TrainingConfig):
-        return build_training(config, device, report=report, cache=cache)
-    return build_search(config, device, report=report, cache=cache)
+        return build_training(config, device, report=report, cache=cache, alive=alive)
+    return build_search(config, device, report=report, cache=cache, alive=alive)

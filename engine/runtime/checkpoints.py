@@ -29,7 +29,7 @@ class Checkpoints:
         self._store = store
         self._artifacts = artifacts
         self._run = run
-        self._folder = f"runs/{run.uid}/checkpoints/"
+        self._folder = f"runs/{run.uid}/checkpoints"
 
     def save(self, loop: Loop, *, measured: bool) -> Checkpoint:
         """Write the file, then the row, then remove what is superseded.
@@ -44,7 +44,7 @@ class Checkpoints:
         """
         progress = loop.progress
         name = f"step-{progress.step:08d}-epoch-{progress.epoch}-attempt-{self._run.attempt}.pt"
-        key = self._folder + name
+        key = f"{self._folder}/{name}"
         with self._artifacts.write(key) as file:
             save_checkpoint(loop, file, run=self._run.uid)
         written = self._artifacts.describe(key)
@@ -62,7 +62,11 @@ class Checkpoints:
         return checkpoint
 
     def _tidy(self, *, lower_is_better: bool) -> None:
-        """Forget superseded checkpoints, then delete files that no row names."""
+        """Forget superseded checkpoints, then delete files that no row names.
+
+        Also what killed attempts have left half written: this one's own file
+        is whole, and nobody else may write here.
+        """
         saved = self._store.checkpoints(self._run.id)
         for checkpoint in superseded(saved, lower_is_better=lower_is_better):
             self._store.drop_checkpoint(self._run.id, checkpoint.key)
@@ -70,21 +74,40 @@ class Checkpoints:
         for key in self._artifacts.keys(self._folder):
             if key not in kept:
                 self._artifacts.delete(key)
+        self._artifacts.delete_unfinished(self._folder)
 
     def restore(self, loop: Loop, report: Callable[[str], None]) -> Checkpoint | None:
-        """Continue the newest checkpoint that is whole; None when there is none.
+        """Continue the newest checkpoint that is whole; None when the run has none.
 
-        A damaged one is reported and forgotten, and the one before is used.
+        One that cannot be read is reported, and forgotten once an earlier one
+        could be: if none can, it is the place where they lie that is gone.
+
+        Raises:
+            CheckpointError: None of those that the run has can be read.
         """
+        unreadable: list[Checkpoint] = []
         for checkpoint in reversed(self._store.checkpoints(self._run.id)):
             try:
                 self._load(loop, checkpoint)
             except (NotFound, CheckpointError) as error:
                 report(f"The checkpoint of step {checkpoint.step} cannot be used: {error}")
-                self._store.drop_checkpoint(self._run.id, checkpoint.key)
+                unreadable.append(checkpoint)
             else:
+                for later in unreadable:
+                    self._store.drop_checkpoint(self._run.id, later.key)
                 return checkpoint
+        if unreadable:
+            raise self._none_readable(len(unreadable))
         return None
+
+    def _none_readable(self, count: int) -> CheckpointError:
+        return CheckpointError(
+            asked=f"a checkpoint to continue run {self._run.id} from",
+            found=f"{count} checkpoint(s), none of which can be read",
+            allowed="one that is there and whole",
+            advice="check that the folder or object store of the checkpoints (EGS_ARTIFACTS) can "
+            "be reached, and resume the run",
+        )
 
     def load_near(self, loop: Loop, step: int | None) -> Checkpoint:
         """Load the checkpoint that is nearest in time to a step, and say which it was.

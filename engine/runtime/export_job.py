@@ -14,10 +14,8 @@ from engine.conversion.child import Child
 from engine.conversion.conversion import Conversion, Converted
 from engine.conversion.of_search import child_of_search
 from engine.conversion.of_training import child_of_training
-from engine.conversion.origin import check_data
 from engine.conversion.table import CONVERSIONS
-from engine.data.summaries import summary_from_json
-from engine.domain.errors import InvalidConfig, NotFound
+from engine.domain.errors import InvalidConfig
 from engine.domain.genotype import Genotype, from_json, to_masks
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import Run
@@ -25,6 +23,7 @@ from engine.evaluate.loop import TrainingLoop
 from engine.runtime.build import build_loop
 from engine.runtime.checkpoints import Checkpoints
 from engine.runtime.job_context import JobContext, whole
+from engine.runtime.recorded_data import check_recorded_data
 from engine.search.loop import SearchLoop
 
 log = logging.getLogger(__name__)
@@ -135,8 +134,8 @@ def _child(
     cache: Path | None,
 ) -> tuple[Child, int]:
     loop = build_loop(run.config, device, report=log.info, cache=cache)
+    check_recorded_data(artifacts, run, loop)
     saved = Checkpoints(store, artifacts, run).load_near(loop, step)
-    check_data(loop, _recorded_digest(artifacts, run))
     origin = {
         "run": f"{run.name} (number {run.id})",
         "checkpoint": f"step {saved.step}, epoch {saved.epoch}, SHA-256 {saved.sha256}",
@@ -146,15 +145,6 @@ def _child(
     assert isinstance(loop, SearchLoop)
     origin |= _figures_of_search(store, run, genotype)
     return child_of_search(loop, genotype, origin=origin), saved.step
-
-
-def _recorded_digest(artifacts: ArtifactStore, run: Run) -> str | None:
-    """What the worker found the data's digest to be; None where it wrote nothing down."""
-    try:
-        with artifacts.read(f"runs/{run.uid}/data.json") as file:
-            return summary_from_json(file.read().decode()).digest
-    except NotFound:
-        return None
 
 
 def _figures_of_search(store: RunStore, run: Run, genotype: Genotype) -> dict[str, Any]:

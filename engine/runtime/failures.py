@@ -3,13 +3,10 @@
 import errno
 from collections.abc import Iterator
 
-import torch
-
 from engine.domain.errors import DiskFull, FailureReason, OutOfMemory, StudioError
+from engine.optimisation.out_of_memory import is_out_of_memory
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-ALLOCATION_FAILED = "DefaultCPUAllocator"
-"""How torch's CPU allocator signs; it raises a plain RuntimeError."""
 
 
 def explain(error: BaseException) -> tuple[FailureReason, str]:
@@ -21,7 +18,7 @@ def explain(error: BaseException) -> tuple[FailureReason, str]:
     for each in _chain(error):
         if isinstance(each, StudioError):
             return each.reason, str(each)
-        if _is_out_of_memory(each):
+        if is_out_of_memory(each):
             return OutOfMemory.reason, str(_out_of_memory(each))
         if isinstance(each, OSError) and each.errno in NO_ROOM:
             return DiskFull.reason, str(_disk_full(each))
@@ -41,12 +38,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(following))
         yield following
         following = following.__cause__ or following.__context__
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and ALLOCATION_FAILED in str(error)
 
 
 def _out_of_memory(error: BaseException) -> OutOfMemory:

@@ -11,8 +11,10 @@ from engine.domain.errors import NotFound
 from engine.domain.item_patterns import banned_items
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import Run
+from engine.domain.snapshot import SnapshotKind
 from engine.domain.steering import config_after
 from engine.runtime.checkpoints import Checkpoints
+from engine.runtime.recorded_data import check_recorded_data
 from engine.search.forking import alphas_for
 from engine.search.loop import SearchLoop
 
@@ -36,6 +38,7 @@ def start_from_origin(
     Raises:
         NotFound: The other search or its snapshot is gone.
         CheckpointError: Its checkpoint is damaged.
+        DataError: The data have changed since its weights were trained on them.
     """
     config = loop.config
     if not config.origin:
@@ -44,7 +47,8 @@ def start_from_origin(
     snapshot = store.snapshot(parent.id, config.origin_step)
     if snapshot is None or snapshot.step != config.origin_step:
         raise _gone(run, f"no snapshot of run {parent.id} at step {config.origin_step}")
-    then = config_after(parent.search, store.changes(parent.id), snapshot.step)
+    before = snapshot.step - (snapshot.kind is SnapshotKind.EPOCH)
+    then = config_after(parent.search, store.changes(parent.id), before)
     alphas = alphas_for(
         loop.space,
         snapshot.probabilities,
@@ -56,6 +60,8 @@ def start_from_origin(
     whence = "fresh weights, as asked"
     if config.origin_weights == "checkpoint":
         weights, whence = _weights(Checkpoints(store, artifacts, parent), config.origin_step)
+    if weights and (config.seed, config.train_limit) == (then.seed, then.train_limit):
+        check_recorded_data(artifacts, parent, loop)
     loop.start_from(alphas, weights)
     report(
         f"Starts from the probabilities of run {parent.id} at step {snapshot.step}, with {whence}."

@@ -73,20 +73,15 @@ def perform(
         store.finish_job(job_id, attempt, result=result, error=error)
     except NotFound:
         log.warning("job %d: its run was deleted meanwhile", job_id)
-        _delete_files(artifacts, context.folder)
+        artifacts.delete_below(context.folder)
         return JobExit.FENCED
     except Fenced as refusal:
         log.warning("job %d: %s", job_id, refusal)
         return JobExit.FENCED
     if run is None:
         for old in store.prune_jobs(keep=KEPT_WITHOUT_RUN):
-            _delete_files(artifacts, folder_without_run(old))
+            artifacts.delete_below(folder_without_run(old))
     return JobExit.DONE if error is None else JobExit.FAILED
-
-
-def _delete_files(artifacts: ArtifactStore, folder: str) -> None:
-    for key in artifacts.keys(folder):
-        artifacts.delete(key)
 
 
 def device_at_hand() -> torch.device:

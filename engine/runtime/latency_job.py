@@ -9,8 +9,8 @@ from torch import nn
 
 from engine.data.shapes import network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
+from engine.domain.architecture import architecture_at
 from engine.domain.config import AnyConfig, SearchConfig, TrainingConfig
-from engine.domain.derivation import derive
 from engine.domain.errors import InvalidConfig, NotFound
 from engine.domain.genotype import Genotype, check_space, from_json, from_masks
 from engine.domain.space import SearchSpace
@@ -100,7 +100,7 @@ def _latest_masks(context: JobContext, config: SearchConfig, space: SearchSpace)
             allowed="a run with at least one snapshot",
             advice="wait for the first snapshot",
         )
-    return latest.derived or derive(space, latest.probabilities, config.rule)
+    return architecture_at(space, latest, config)
 
 
 def _space(context: JobContext) -> SearchSpace:

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.domain.config import SearchConfig
-from engine.domain.derivation import derive
 from engine.domain.errors import InvalidConfig
 from engine.domain.run import Run
 from engine.domain.snapshot import Masks
 from engine.domain.space import SearchSpace
 from engine.runtime.checkpoints import Checkpoints
 from engine.runtime.job_context import JobContext, whole
+from engine.runtime.recorded_data import check_recorded_data
 from engine.search.build import build_search
 from engine.search.evaluation import measure, tensors_of
 
@@ -28,25 +28,28 @@ def measure_child(context: JobContext, arguments: Mapping[str, Any]) -> dict[str
         arguments: ``step``: the weights are those of the last checkpoint at or
             before it, or of the first one after it; None takes the newest.
             ``masks``: the child's code, per cell kind one bit mask an edge;
-            without it the run's own rule derives one from the checkpoint.
+            without it, that of the architecture that the search stands for there.
 
     Returns:
         ``step`` and ``epoch`` of the weights, ``masks``, ``loss`` in nats,
         ``score``, ``error`` and ``score_name``.
 
     Raises:
-        StudioError: The run is no search, has no checkpoint, or the code is
-            not one of its space.
+        StudioError: The run is no search, has no checkpoint, its data have
+            changed, the code is not one of its space, or it is a random
+            search that kept another one.
     """
     config = search_config(context.run)
     step = whole(arguments, "step", None, low=0, high=LAST_STEP)
     loop = build_search(config, context.device, report=log.info, cache=context.cache)
     given = arguments.get("masks")
     masks = None if given is None else masks_in(loop.space, given)
+    check_recorded_data(context.artifacts, context.run, loop)
     checkpoints = Checkpoints(context.store, context.artifacts, context.run)
     saved = checkpoints.load_near(loop, step)
     if masks is None:
-        masks = derive(loop.space, loop.probabilities(), config.rule)
+        masks = loop.derived()
+    loop.prepare_child(masks)
     codes = tensors_of(masks, len(loop.space.operations), context.device)
     loop.supernet.train(False)
     measuring = measure(loop.task, loop.supernet, lambda _: codes)

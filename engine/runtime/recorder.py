@@ -133,6 +133,12 @@ class Recorder:
             self._pending.notes.append(sentence)
             self._pending.progress = self._latest
 
+    def alive(self) -> None:
+        """Count as progress without a word in the log: something long goes on."""
+        with self._changed:
+            self._raise_failure()
+            self._pending.progress = self._latest
+
     def flush(self) -> None:
         """Return when everything handed over so far is committed."""
         with self._changed:

@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
 from types import FrameType
@@ -29,47 +28,13 @@ from engine.runtime.alerts import Alerts
 from engine.runtime.devices import choose_device, names_of
 from engine.runtime.failures import last_words
 from engine.runtime.identity import ProcessIdentity, boot_id
-from engine.runtime.job_place import JobPlace, JobRules, job_command
+from engine.runtime.job_place import JobPlace, job_command
+from engine.runtime.rules import Rules, job_rules, patience_seconds
 
 log = logging.getLogger(__name__)
 
 PACKAGES = ("egs-studio", "torch", "torchvision", "numpy")
 TAIL_CHARACTERS = 4000
-
-
-@dataclass(frozen=True)
-class Rules:
-    """When a process counts as late, stuck or lost; all times in seconds.
-
-    Attributes:
-        tick_seconds: Pause between two looks.
-        beat_seconds: Between two heartbeats of the engine.
-        engine_stale_seconds: An engine with an older heartbeat may be replaced.
-        start_seconds: A run without a process handle and heartbeat is taken
-            back after this.
-        machine_lost_seconds: So old are the heartbeats of an engine and of its
-            run when another engine takes the run over.
-        stop_patience_seconds: A stop is enforced after this.
-        stop_grace_seconds: From SIGTERM to SIGKILL.
-        stuck_seconds: Without progress, a search is never called stuck earlier.
-        stuck_steps: Nor before this many times its usual step.
-        leave_seconds: For the workers to make checkpoints when the engine ends.
-        crashes: So many in a row, without a new checkpoint, end a run.
-        job_seconds: A job that works longer has failed.
-    """
-
-    tick_seconds: float = 0.5
-    beat_seconds: float = 5.0
-    engine_stale_seconds: float = 30.0
-    start_seconds: float = 30.0
-    machine_lost_seconds: float = 60.0
-    stop_patience_seconds: float = 30.0
-    stop_grace_seconds: float = 10.0
-    stuck_seconds: float = 600.0
-    stuck_steps: float = 10.0
-    leave_seconds: float = 20.0
-    crashes: int = 5
-    job_seconds: float = 900.0
 
 
 def worker_command(run_id: int, attempt: int) -> list[str]:
@@ -177,6 +142,8 @@ class Supervisor:
         )
         self._beaten_at = self._clock.now()
         self._store.publish(self._gather())
+        self._launcher.delete_logs("run", lambda: {run.id for run in self._store.summaries()})
+        self._launcher.delete_logs("job", lambda: {job.id for job in self._store.jobs()})
         self._alerts = Alerts(self._store, self._webhook) if self._webhook else None
         labels = ", ".join(device.label for device in self._devices)
         log.info("engine of %s, with %s", self._node, labels)
@@ -262,12 +229,14 @@ class Supervisor:
             self._close(run)
 
     def _close(self, run: Run) -> None:
-        """The process is gone: unless it said how it ended, it crashed or was made to stop."""
+        """The process is gone: unless it said how it ended, it crashed or was made to end."""
         if run.request is Request.STOP:
             self._move(run, RunState.STOPPED, "Stopped by force; the last checkpoint remains.")
             return
         printed = self._launcher.logs(run.id, run.attempt)[-TAIL_CHARACTERS:].strip()
-        if self._note_crash(run, f"The process ended unexpectedly; {last_words(printed)}"):
+        forced = (run.id, run.attempt) in self._enforced
+        how = "was ended for want of progress" if forced else "ended unexpectedly"
+        if self._note_crash(run, f"The process {how}; {last_words(printed)}"):
             self._store.note(run.id, EventKind.ERROR, printed or "The process printed nothing.")
 
     def _note_crash(self, run: Run, why: str) -> bool:
@@ -315,18 +284,21 @@ class Supervisor:
             return
         seen = self._stop_seen.setdefault((run.id, run.attempt), self._clock.now())
         if _age(self._clock.now(), seen) > self._rules.stop_patience_seconds:
-            self._force_once(run, "Does not answer to the stop request and is ended by force.")
+            why = "Does not answer to the stop request and is ended by force."
+            self._force_once(run, EventKind.NOTE, why)
 
     def _end_if_stuck(self, run: Run) -> None:
+        """The worker finds the error in the log and knows why it has to leave."""
         silence = _age(self._clock.now(), run.progress_at or run.created_at)
         if silence > patience_seconds(run, self._rules):
-            self._force_once(run, f"No progress for {silence:.0f} s; the process is ended.")
+            why = f"No progress for {silence:.0f} s; the process is ended."
+            self._force_once(run, EventKind.ERROR, why)
 
-    def _force_once(self, run: Run, why: str) -> None:
+    def _force_once(self, run: Run, kind: EventKind, why: str) -> None:
         if (run.id, run.attempt) in self._enforced:
             return
         self._enforced.add((run.id, run.attempt))
-        self._store.note(run.id, EventKind.NOTE, why)
+        self._store.note(run.id, kind, why)
         self._stop(run, self._rules.stop_grace_seconds)
 
     def _stop(self, run: Run, grace_seconds: float) -> None:
@@ -400,23 +372,6 @@ class Supervisor:
             self._store.set_handle(claimed.id, claimed.attempt, handle)
         except Fenced:
             log.info("run %d: has ended already", claimed.id)
-
-
-def job_rules(rules: Rules) -> JobRules:
-    """The rules of jobs that follow from those of the engine."""
-    return JobRules(
-        longest_seconds=rules.job_seconds,
-        start_seconds=rules.start_seconds,
-        machine_lost_seconds=rules.machine_lost_seconds,
-        grace_seconds=rules.stop_grace_seconds,
-    )
-
-
-def patience_seconds(run: Run, rules: Rules) -> float:
-    """How long a search may be without progress: ten usual steps, or ten minutes."""
-    progress = run.progress
-    usual = progress.seconds / progress.step if progress.step else 0.0
-    return max(rules.stuck_steps * usual, rules.stuck_seconds)
 
 
 def is_dead_here(process: str) -> bool:

@@ -20,11 +20,12 @@ from typing import Protocol
 
 import torch
 
+from engine.data.signs import Alive
 from engine.domain.config import AnyConfig, SearchConfig
-from engine.domain.errors import DeviceMissing, FailureReason, Fenced, NotFound
+from engine.domain.errors import DeviceMissing, FailureReason, Fenced
 from engine.domain.health import Health, Verdict, examine
 from engine.domain.ports import ArtifactStore, RunStore
-from engine.domain.run import EventKind, Request, Run, RunState
+from engine.domain.run import Checkpoint, EventKind, Request, Run, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
 from engine.evaluate.loop import TrainingLoop
 from engine.optimisation.loop import Loop
@@ -33,6 +34,7 @@ from engine.runtime.checkpoints import Checkpoints
 from engine.runtime.devices import CPU
 from engine.runtime.failures import explain
 from engine.runtime.forks import start_from_origin
+from engine.runtime.recorded_data import check_recorded_data, record_data, recorded_digest
 from engine.runtime.recorder import Recorder, StoreLost
 from engine.runtime.start_weights import start_weights
 from engine.runtime.steering import Steering
@@ -47,6 +49,7 @@ class Exit(IntEnum):
     DONE = 0
     FAILED = 1
     FENCED = 3
+    GIVEN_UP = 4
     STORE_LOST = 75
 
 
@@ -60,6 +63,7 @@ class BuildLoop(Protocol):
         *,
         report: Callable[[str], None],
         cache: Path | None,
+        alive: Alive,
     ) -> Loop:
         """The search or training of a configuration on a device."""
 
@@ -81,7 +85,9 @@ WISHES = {
 ENGINE_STOPS = Outcome(
     RunState.QUEUED, "The engine is stopping; the run continues from its checkpoint later."
 )
-
+NO_PROGRESS = Outcome(
+    RunState.QUEUED, "Ended for want of progress; the run continues from its checkpoint."
+)
 
 UNHEALTHY = frozenset({Verdict.STUCK, Verdict.COLLAPSED})
 
@@ -138,7 +144,9 @@ def work(
     """Run or continue a search or a training until it ends, is asked to leave, or fails.
 
     Must be called from the main thread, since it handles SIGTERM and SIGINT:
-    both make a checkpoint and put the run back into the queue.
+    both make a checkpoint and put the run back into the queue. Where the engine
+    sends one for want of progress and there is nothing to save yet, the run is
+    left as it is: the engine counts a crash.
 
     Args:
         store: The database.
@@ -193,6 +201,8 @@ class _Attempt:
         try:
             with self._signals.caught():
                 outcome = self._record()
+                if outcome is None:
+                    return Exit.GIVEN_UP
         except (Fenced, StoreLost):
             raise
         except Exception as error:  # one of two places: anything becomes FAILED with its reason
@@ -217,14 +227,18 @@ class _Attempt:
         reason, sentence = explain(error)
         return Outcome(RunState.FAILED, sentence, reason)
 
-    def _record(self) -> Outcome:
-        """The search with its recorder; the run is still RUNNING on return."""
+    def _record(self) -> Outcome | None:
+        """The search with its recorder; the run is still RUNNING on return.
+
+        None: the engine has given this process up, and there is nothing to save.
+        """
         with self._recorder:
             try:
                 with self._signals.interrupting():
                     loop = self._prepare()
             except _Interrupted:
-                return self._leaving() or ENGINE_STOPS
+                outcome = self._leaving()
+                return None if outcome is NO_PROGRESS else outcome
             return self._search(loop)
 
     def _prepare(self) -> Loop:
@@ -236,9 +250,9 @@ class _Attempt:
             device,
             report=self._recorder.report,
             cache=self._cache,
+            alive=self._recorder.alive,
         )
-        self._describe_data(loop)
-        checkpoint = self._checkpoints.restore(loop, self._recorder.report)
+        checkpoint = self._restored(loop)
         if checkpoint is not None:
             self._saved = (checkpoint.step, checkpoint.epoch)
             self._recorder.report(f"Continues from the checkpoint of step {checkpoint.step}.")
@@ -260,14 +274,18 @@ class _Attempt:
                 f"of its {len(weights)} tensors fit."
             )
 
-    def _describe_data(self, loop: Loop) -> None:
-        """Keep what cost formulas and exports need to know of the data."""
-        key = f"runs/{self._run.uid}/data.json"
-        try:
-            self._artifacts.describe(key)
-        except NotFound:
-            with self._artifacts.write(key) as file:
-                file.write(loop.data_summary.to_json().encode())
+    def _restored(self, loop: Loop) -> Checkpoint | None:
+        """The checkpoint that the loop now stands at; None where the run has none.
+
+        Only with the data that it was written with. What the data of a run are is
+        written down when it starts.
+        """
+        if self._store.checkpoints(self._run.id):
+            check_recorded_data(self._artifacts, self._run, loop)
+        checkpoint = self._checkpoints.restore(loop, self._recorder.report)
+        if checkpoint is None or recorded_digest(self._artifacts, self._run) is None:
+            record_data(self._artifacts, self._run, loop)
+        return checkpoint
 
     def _search(self, loop: Loop) -> Outcome:
         if (early := self._ended_early(loop)) is not None:
@@ -301,7 +319,16 @@ class _Attempt:
         request = self._recorder.request
         if request is not None:
             return WISHES[request]
-        return ENGINE_STOPS if self._signals.received else None
+        if not self._signals.received:
+            return None
+        return NO_PROGRESS if self._is_given_up() else ENGINE_STOPS
+
+    def _is_given_up(self) -> bool:
+        """Whether the engine ends this process for want of progress: it logs that as an error."""
+        return any(
+            event.kind is EventKind.ERROR and event.attempt == self._run.attempt
+            for event in self._store.events(self._run.id)
+        )
 
     def _is_checkpoint_due(self, loop: Loop) -> bool:
         return time.monotonic() - self._saved_at >= 60.0 * loop.config.checkpoint_minutes

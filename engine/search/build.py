@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from engine.data.signs import Alive, unheard
 from engine.data.sources import load_data
 from engine.domain.config import SearchConfig
 from engine.domain.errors import InvalidConfig
@@ -19,13 +20,10 @@ from engine.model.probe import Probe
 from engine.search.loop import Equipment, SearchLoop
 from engine.search.networks import supernet_for
 from engine.search.random_search import RandomSearchLoop
-from engine.search.updates import Optimisers
+from engine.search.updates import ALPHA_BETA_2, Optimisers
 from engine.spaces import SPACES
 from engine.tasks.build import build_task
 from engine.tasks.randomness import generator
-
-ALPHA_BETAS = (0.5, 0.999)
-"""Adam's decay rates for the alphas (DARTS; method, section 5)."""
 
 
 def build_search(
@@ -34,6 +32,7 @@ def build_search(
     *,
     report: Callable[[str], None],
     cache: Path | None = None,
+    alive: Alive = unheard,
 ) -> SearchLoop:
     """A search at its first step.
 
@@ -42,11 +41,14 @@ def build_search(
         device: Where network and data live.
         report: Takes sentences for the run's log.
         cache: Folder for downloaded data sets.
+        alive: Called while the data are read, whenever a part of them was.
 
     Raises:
         StudioError: A name is unknown or the data cannot be used.
     """
-    return assemble_search(config, load_data(config, cache=cache, progress=report), device)
+    return assemble_search(
+        config, load_data(config, cache=cache, progress=report, alive=alive), device
+    )
 
 
 def assemble_search(config: SearchConfig, data: Any, device: torch.device) -> SearchLoop:
@@ -129,7 +131,7 @@ def _optimisers(config: SearchConfig, supernet: SearchNetwork) -> Optimisers:
         alphas=torch.optim.Adam(
             supernet.alpha_parameters(),
             lr=config.alpha_learning_rate,
-            betas=ALPHA_BETAS,
+            betas=(config.alpha_momentum, ALPHA_BETA_2),
             weight_decay=config.alpha_weight_decay,
         ),
         gradient_clip=config.gradient_clip,
@@ -143,7 +145,10 @@ def _probe_maker(config: SearchConfig, space: SearchSpace) -> Callable[[int], Pr
     if config.gradient == "exact":
         return lambda _: Probe.exact()
     if config.probe == "batch":
-        return lambda _: Probe.batch(config.probe_fraction)
+        return lambda step: Probe.batch(
+            config.probe_fraction,
+            start=float(torch.rand((), generator=generator(config.seed, "probe", step))),
+        )
     if config.probe == "steps":
         return lambda step: Probe.at_step(step, config.probe_fraction)
     return lambda step: Probe.operations(

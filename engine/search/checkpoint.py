@@ -10,6 +10,7 @@ import torch
 
 from engine.domain.errors import CheckpointError
 from engine.optimisation.loop import Loop
+from engine.optimisation.out_of_memory import is_out_of_memory
 
 SCHEMA = 1
 FREE_SETTINGS = frozenset({"device", "cpu_threads", "checkpoint_minutes"})
@@ -77,6 +78,8 @@ def _read(file: BinaryIO) -> dict[str, Any]:
     try:
         document = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
         raise _refused(f"a damaged file ({error})", "a complete checkpoint") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _refused("another kind of file", f"a checkpoint of schema {SCHEMA}")

@@ -17,7 +17,7 @@ from jaxtyping import Bool
 from engine.domain.config import SearchConfig
 from engine.domain.derivation import derive
 from engine.domain.distribution import entropy
-from engine.domain.snapshot import Rows, Snapshot, SnapshotKind
+from engine.domain.snapshot import Masks, Rows, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from engine.model.estimator import CodeSampler
 from engine.model.network import SearchNetwork
@@ -27,7 +27,7 @@ from engine.optimisation.loop import Position, StepResult, refuse_nan, step_figu
 from engine.optimisation.schedules import learning_rate_at, temperature_at
 from engine.search.evaluation import measure, tensors_of
 from engine.search.observe import observe_codes, observe_rows
-from engine.search.updates import Codes, Optimisers, alpha_step, joint_step
+from engine.search.updates import ALPHA_BETA_2, Codes, Optimisers, alpha_step, joint_step
 from engine.tasks.randomness import generator
 from engine.tasks.task import Task
 
@@ -164,6 +164,16 @@ class SearchLoop(EpochLoop):
                 }
             )
 
+    def derived(self) -> dict[str, Masks]:
+        """The architecture that the search stands for now, per cell kind, without ``none``."""
+        return derive(self.space, self.probabilities(), self.config.rule)
+
+    def prepare_child(self, masks: Mapping[str, Masks]) -> None:
+        """Let the supernet hold the weights of this architecture.
+
+        Here all architectures share them, so that there is nothing to do.
+        """
+
     def _step(self) -> Snapshot | None:
         """Draw, observe, update: the snapshot shows what the codes were drawn from."""
         self._take_due()
@@ -206,6 +216,7 @@ class SearchLoop(EpochLoop):
             group["weight_decay"] = self.config.weight_decay
         for group in self._optimisers.alphas.param_groups:
             group["lr"] = self.alpha_learning_rate
+            group["betas"] = (self.config.alpha_momentum, ALPHA_BETA_2)
             group["weight_decay"] = self.config.alpha_weight_decay
 
     def _update(self, codes: Codes) -> StepResult:
@@ -235,7 +246,7 @@ class SearchLoop(EpochLoop):
     def _close_epoch(self) -> Iterator[Snapshot | None]:
         """Measure supernet and child on validation data, then count the epoch."""
         started = time.perf_counter()
-        derived = derive(self.space, self.probabilities(), self.config.rule)
+        derived = self.derived()
         child_codes = tensors_of(derived, len(self.space.operations), self.task.device)
         supernet = yield from measure(self.task, self.supernet, self._fresh_codes)
         child = yield from measure(self.task, self.supernet, lambda _: child_codes)

@@ -22,6 +22,9 @@ from engine.tasks.task import Batch, Outputs
 Codes = Mapping[str, Float[Tensor, "E K"]]
 Loss = Callable[[Any, Tensor], Tensor]
 
+ALPHA_BETA_2 = 0.999
+"""Adam's decay rate of the mean of squared gradients, for the alphas (method, section 5)."""
+
 
 @dataclass(frozen=True)
 class Optimisers:

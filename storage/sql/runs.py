@@ -299,7 +299,11 @@ class RunRows(Room):
             changes["crashes"] = case((fresh, 0), else_=run.c.crashes + int(crashed))
             changes |= {"failure": None, "error": None, "ended_us": None}
         elif to in ENDED:
-            changes |= {"failure": mapping.word(failure), "error": error, "ended_us": self.now()}
+            changes |= {
+                "failure": mapping.word(failure),
+                "error": error and mapping.storable(error),
+                "ended_us": self.now(),
+            }
         return changes
 
     def _lease(self, connection: Connection, row: mapping.Row, device: Device) -> bool:

@@ -8,7 +8,7 @@ from app.bench import bench, changed_rule, export_benched, own_rule
 from app.studio import Studio
 from app.wiring import SystemClock
 from engine.domain.derivation import RULES, DerivationRule, derive
-from engine.domain.errors import InvalidConfig, NotFound
+from engine.domain.errors import InvalidConfig, NotFound, WrongState
 from engine.domain.genotype import from_json, to_json, to_masks
 from engine.domain.run import Run, RunState
 from storage.artifacts import FolderArtifacts
@@ -47,6 +47,35 @@ def test_every_rule_is_written_into_its_genotype_and_read_again(studio, run, nam
     assert to_masks(again) == derive(studio.space(run), snapshot.probabilities, rule)
     assert 0 <= found.probability.value <= 1
     assert 0 <= found.stability <= 1
+
+
+@pytest.fixture
+def random_run(studio: Studio) -> Run:
+    return seed_run(studio.store, studio.artifacts, count=60, method="random", candidates=3)
+
+
+def test_a_random_search_derives_nothing_and_shows_the_cell_that_it_kept(studio, random_run):
+    end = studio.snapshots(random_run.id, epochs_only=True)[2]
+    for step in (end.step, end.step + 10):
+        found = bench(studio, random_run.id, step)
+        assert to_masks(found.genotype) == end.derived
+        assert found.genotype.rule is None
+        assert found.genotype.lineage["step"] == step
+        assert found.genotype == studio.derive(random_run.id, step)
+        assert (found.stability, found.compared) == (None, 0)
+
+
+def test_before_its_first_epoch_a_random_search_shows_the_cell_that_it_trains(studio, random_run):
+    now = studio.snapshot(random_run.id, 10)
+    assert now.epoch == 0
+    none = 1 << studio.space(random_run).none_index
+    found = to_masks(bench(studio, random_run.id, 10).genotype)
+    assert found == {kind: tuple(m & ~none for m in cell) for kind, cell in now.codes.items()}
+
+
+def test_another_rule_for_a_random_search_is_refused(studio, random_run):
+    with pytest.raises(WrongState, match="derives nothing and keeps the best cell"):
+        changed_rule(random_run, name="vote")
 
 
 def test_stability_counts_the_snapshots_just_before(studio, run):

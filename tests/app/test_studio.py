@@ -281,6 +281,16 @@ def test_deleting_removes_rows_and_files(studio):
     assert len(studio.artifacts.keys(f"runs/{other.uid}/")) == 2
 
 
+def test_deleting_removes_what_a_killed_worker_left_too(studio, tmp_path):
+    run = started(studio)
+    save_checkpoint(studio, run, 10)
+    folder = tmp_path / "artifacts" / "runs" / run.uid
+    (folder / "checkpoints" / ".step-00000020.pt.0123").write_bytes(b"half")
+    studio.store.transition(run.id, RunState.PAUSED, why="asked", attempt=run.attempt)
+    studio.delete(run.id)
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
 def test_running_search_keeps_its_rows_and_files(studio):
     run = started(studio)
     describe_data(studio, run)

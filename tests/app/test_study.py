@@ -74,6 +74,22 @@ def test_a_run_of_the_same_name_with_other_settings_does_not_count(studio):
     assert len(studio.runs()) == 12
 
 
+def test_a_run_whose_settings_were_changed_on_the_way_does_not_count(studio):
+    study = read_study(TEXT)
+    name = study.trials[0].run_name
+    halfway = {"count": 40, "upto": 20, "state": RunState.RUNNING}
+    run = seed_run(studio.store, studio.artifacts, name=name, draws=1, **halfway)
+    assert runs_of(studio, study)[name].id == run.id
+    for draws, step in ((3, 100), (1, 150)):
+        change = studio.store.ask_change(run.id, {"draws": draws})
+        config = run.search.model_copy(update={"draws": draws})
+        studio.store.take_change(
+            run.id, change.number, config, step=step, attempt=studio.run(run.id).attempt
+        )
+    assert studio.run(run.id).config == run.config
+    assert name not in runs_of(studio, study)
+
+
 def test_nothing_is_queued_if_one_trial_cannot_be_started(studio):
     study = read_study(TEXT, changes={"data": "nowhere"})
     with pytest.raises(DataError):

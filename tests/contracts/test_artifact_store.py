@@ -133,13 +133,51 @@ def test_deleted_file_is_gone_and_may_be_deleted_again(artifacts: ArtifactStore)
         pass
 
 
+def leave_half(artifacts: ArtifactStore, root: Path, key: str) -> str:
+    """What a writer that is killed leaves behind; returns its path below the root."""
+    put(artifacts, key, b"whole")
+    half = (root / key).with_name(f".{Path(key).name}.0123")
+    half.write_bytes(b"half")
+    return str(half.relative_to(root))
+
+
+def test_everything_below_a_folder_is_deleted_what_killed_writers_left_too(
+    artifacts: ArtifactStore, tmp_path: Path
+) -> None:
+    root = tmp_path / "artifacts"
+    leave_half(artifacts, root, "runs/a/data.json")
+    leave_half(artifacts, root, "runs/a/checkpoints/1.pt")
+    half = leave_half(artifacts, root, "runs/ab/1.pt")
+    for _ in range(2):
+        artifacts.delete_below("runs/a")
+        assert files_below(root) == [half, "runs/ab/1.pt"]
+    with pytest.raises(NotFound, match="plain path"):
+        artifacts.delete_below("")
+
+
+def test_only_what_killed_writers_left_is_deleted_where_asked(
+    artifacts: ArtifactStore, tmp_path: Path
+) -> None:
+    root = tmp_path / "artifacts"
+    leave_half(artifacts, root, "runs/a/checkpoints/1.pt")
+    half = leave_half(artifacts, root, "runs/a/data.json")
+    for _ in range(2):
+        artifacts.delete_unfinished("runs/a/checkpoints")
+        assert files_below(root) == [half, "runs/a/checkpoints/1.pt", "runs/a/data.json"]
+
+
 HOSTILE_KEYS = ["", "..", "a/../b", "/etc/passwd", "a//b", "a/", "./a", "a\\b", "a\0b", "a\n"]
 HOSTILE_KEYS += ["a/.hidden", "a b", "~/x", "s3://bucket/x", "file::x", "é", "C:x"]
 
 
 @pytest.mark.parametrize("key", HOSTILE_KEYS)
 def test_key_stays_below_the_root(artifacts: ArtifactStore, key: str, tmp_path: Path) -> None:
-    for call in (artifacts.describe, artifacts.delete):
+    for call in (
+        artifacts.describe,
+        artifacts.delete,
+        artifacts.delete_below,
+        artifacts.delete_unfinished,
+    ):
         with pytest.raises(NotFound, match="plain path"):
             call(key)
     with pytest.raises(NotFound, match="plain path"), artifacts.read(key):

@@ -100,6 +100,12 @@ def test_failed_job_keeps_its_sentence(store: RunStore) -> None:
     assert failed.result is None
 
 
+def test_sentence_that_no_database_takes_is_kept_in_a_form_that_all_take(store: RunStore) -> None:
+    job = store.ask_job(run_in(store), "child", {})
+    store.take_job("m1")
+    assert store.finish_job(job.id, 1, error="no\0 \ud800").error == "no \\ud800"
+
+
 def test_job_has_either_an_answer_or_a_sentence(store: RunStore) -> None:
     job = store.ask_job(run_in(store), "child", {})
     store.take_job("m1")

@@ -547,6 +547,19 @@ class TestHistory:
         assert (last.kind, last.text) == (EventKind.ERROR, "Traceback …\n  line 2")
         assert (last.attempt, last.at) == (1, clock.now())
 
+    def test_text_that_no_database_takes_is_kept_in_a_form_that_all_take(
+        self, store: RunStore
+    ) -> None:
+        run = running(store, "a\0\ud800", CPU)
+        store.note(run.id, EventKind.ERROR, "one\0\ntwo \udcff é 🙂")
+        store.transition(
+            run.id, RunState.FAILED, why="why\0 \ud800", error="error\0 \ud800", attempt=1
+        )
+        failed = store.run(run.id)
+        assert (failed.name, failed.error) == ("a\\ud800", "error \\ud800")
+        texts = [event.text for event in store.events(run.id)]
+        assert texts[-2:] == ["one\ntwo \\udcff é 🙂", "why \\ud800"]
+
     def test_checkpoints_are_listed_by_step(self, store: RunStore) -> None:
         run = running(store)
         saved = [checkpoint_at(step, score=step / 2) for step in (30, 10, 20)]

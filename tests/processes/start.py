@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from app.settings import Settings
 from app.wiring import SystemClock, open_artifacts, open_launcher, open_store
-from engine.runtime.supervisor import Rules, Supervisor
+from engine.runtime.rules import Rules
+from engine.runtime.supervisor import Supervisor
 from engine.runtime.worker import work
 
 

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 
@@ -121,6 +121,14 @@ class LocalLauncher:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(0, size - tail_bytes))
             return log.read().decode(errors="replace")
+
+    def delete_logs(self, kind: ProcessKind, kept: Callable[[], Collection[int]]) -> None:
+        """Delete the logs of the runs, or jobs, that are not among those kept."""
+        found = [*self._log_folder.glob(f"{kind}-*-attempt-*.log")]
+        numbers = {str(number) for number in kept()}
+        for path in found:
+            if path.name.split("-")[1] not in numbers:
+                path.unlink(missing_ok=True)
 
     def _log_file(self, kind: ProcessKind, number: int, attempt: int) -> Path:
         return self._log_folder / f"{kind}-{number}-attempt-{attempt}.log"

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from io import BytesIO
+from math import isnan
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
@@ -11,7 +13,7 @@ import torch
 from safetensors.torch import load
 from torch import nn
 
-from engine.conversion.child import Port, furthest
+from engine.conversion.child import Port, furthest, largest
 from engine.conversion.conversion import CannotConvert
 from engine.conversion.graph_data import convert_graph, graph_tensors
 from engine.conversion.onnx_graph import OPSET, compare_onnx
@@ -110,6 +112,36 @@ def test_an_onnx_file_of_another_network_is_noticed(child, onnx_file):
 def test_no_difference_above_the_tolerance_passes(difference):
     with pytest.raises(CannotConvert):
         refuse_difference("copy", difference)
+
+
+def test_an_onnx_file_that_answers_nan_is_noticed(child, onnx_file):
+    model = onnx.load_from_string(onnx_file.content)
+    for weights in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weights)
+        if np.issubdtype(values.dtype, np.floating):
+            spoiled = onnx.numpy_helper.from_array(np.full_like(values, np.nan), weights.name)
+            weights.CopyFrom(spoiled)
+    assert isnan(compare_onnx(child, model.SerializeToString()))
+
+
+def test_one_nan_anywhere_is_the_furthest_whatever_stands_before_it():
+    good, spoiled = torch.zeros(2), torch.tensor([1.0, float("nan")])
+    assert isnan(furthest((good, good), (good, spoiled)))
+    assert isnan(furthest((good, spoiled), (good, good)))
+    assert isnan(largest([0.0, float("nan"), 1.0]))
+    assert largest([0.0, 2.0, 1.0]) == 2.0
+
+
+class Overflows(nn.Module):
+    def forward(self, images):
+        return images.flatten(1) * float("inf")
+
+
+@pytest.mark.parametrize("name", ["bundle", "onnx", "torch_export"])
+def test_a_network_whose_answers_are_not_finite_is_refused_in_one_sentence(child, name):
+    with pytest.raises(CannotConvert) as refusal:
+        CONVERSIONS[name].convert(replace(child, network=Overflows()))
+    assert "found answers to the example that are infinite or not a number" in str(refusal.value)
 
 
 def test_a_network_that_no_onnx_file_holds_is_refused_before_anything_is_made(child):

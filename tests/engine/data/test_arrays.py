@@ -1,3 +1,5 @@
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +132,77 @@ def test_labels_of_the_wrong_length_are_refused(tmp_path, labels):
 def test_gap_in_the_labels_is_refused_with_the_class_that_is_missing(tmp_path):
     found = refusal(tmp_path, train_labels=np.array([0, 3, 0, 3, 0, 3]))
     assert found == "no training image of 2 class(es), the first is '1'"
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        (np.array([0, 1, 2, 0, 4, 4]), "no training image of 1 class(es), the first is '3'"),
+        (
+            np.array([1_700_000_000, 1_700_000_001] * 3),
+            "no training image of 1700000000 class(es), the first is '0'",
+        ),
+        (
+            np.array([0, 1, 2, 2, 1, 2**64 - 1], np.uint64),
+            "no training image of 18446744073709551612 class(es), the first is '3'",
+        ),
+    ],
+)
+def test_classes_without_images_are_counted_not_listed(tmp_path, labels, found):
+    assert refusal(tmp_path, train_labels=labels) == found
+
+
+def test_largest_label_of_all_is_not_taken_for_a_negative_one(tmp_path):
+    found = refusal(
+        tmp_path,
+        test_images=np.zeros((1, 5, 4, 3), np.uint8),
+        test_labels=np.array([2**64 - 1], np.uint64),
+    )
+    assert found == "the label 18446744073709551615 in test_labels"
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"), [(np.zeros(7, "U1"), "<U1"), (np.zeros(2, "S3000000"), "|S3000000")]
+)
+def test_class_names_that_are_too_many_or_too_long_are_refused_by_their_header(
+    tmp_path, names, kind
+):
+    found = refusal(tmp_path, class_names=names)
+    assert found == f"class_names of shape {names.shape} and type {kind} for 6 training images"
+
+
+def test_class_names_declared_without_end_are_never_read(tmp_path):
+    path = written(tmp_path, arrays())
+    header = io.BytesIO()
+    declared = {"descr": "<U0", "fortran_order": False, "shape": (10**12,)}
+    np.lib.format.write_array_header_1_0(header, declared)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("class_names.npy", header.getvalue())
+    with pytest.raises(DataError, match=r"class_names of shape \(1000000000000,\)"):
+        inspect_npz(SOURCE, path)
+
+
+def test_class_names_that_are_no_unicode_are_escaped(tmp_path):
+    names = np.array([b"caf\xe9", b"dog"])
+    raw = read_npz(SOURCE, written(tmp_path, arrays(class_names=names)))
+    assert raw.class_names == ("caf\\xe9", "dog")
+    raw = read_npz(SOURCE, written(tmp_path, arrays(class_names=np.array(["caf\udce9", "dog"]))))
+    assert raw.class_names == ("caf\\udce9", "dog")
+
+
+def test_more_images_than_anybody_can_look_at_are_refused_before_their_labels_are_read(tmp_path):
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, kind, shape in (
+            ("train_images", "|u1", (10**9, 1, 1)),
+            ("train_labels", "<i8", (10**9,)),
+        ):
+            header = io.BytesIO()
+            declared = {"descr": kind, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(header, declared)
+            archive.writestr(f"{name}.npy", header.getvalue())
+    with pytest.raises(DataError, match=r"train_images of shape \(1000000000, 1, 1\)"):
+        inspect_npz(SOURCE, path)
 
 
 def test_one_class_only_is_refused(tmp_path):

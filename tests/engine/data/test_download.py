@@ -18,6 +18,7 @@ from engine.data.table import IMAGE_SOURCES
 from engine.data.transfer import fetch
 from engine.domain.config import SearchConfig
 from engine.domain.errors import DataError, DiskFull, NoNetwork
+from tests.engine.data.two_readers import two_readers
 
 CONTENT = bytes(range(256)) * 4096
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -185,7 +186,9 @@ def idx(array: np.ndarray) -> bytes:
     return gzip.compress(header + array.astype(np.uint8).tobytes())
 
 
-def test_mnist_is_downloaded_checked_unpacked_and_read(site, files, tmp_path, monkeypatch):
+@pytest.fixture
+def mnist(site, files, monkeypatch) -> dict[str, np.ndarray]:
+    """Six and two images with their labels, published as MNIST."""
     from torchvision import datasets
 
     random = np.random.default_rng(0)
@@ -199,13 +202,26 @@ def test_mnist_is_downloaded_checked_unpacked_and_read(site, files, tmp_path, mo
     resources = [(name, hashlib.md5(files[f"/{name}"]).hexdigest()) for name in arrays]
     monkeypatch.setattr(datasets.MNIST, "mirrors", [f"{site}/"])
     monkeypatch.setattr(datasets.MNIST, "resources", resources)
+    return arrays
+
+
+def test_mnist_is_downloaded_checked_unpacked_and_read(mnist, tmp_path):
     said: list[str] = []
     raw = read_published(IMAGE_SOURCES["mnist"], tmp_path, said.append)
-    np.testing.assert_array_equal(raw.train.images[..., 0], arrays["train-images-idx3-ubyte.gz"])
+    np.testing.assert_array_equal(raw.train.images[..., 0], mnist["train-images-idx3-ubyte.gz"])
     assert raw.test is not None
     assert raw.test.labels.tolist() == [0, 1]
     assert raw.class_names[3] == "3 - three"
     assert said[0].startswith("Downloading MNIST: 100 %")
+
+
+def test_second_reader_waits_for_the_first_ones_download_and_takes_its_files(mnist, tmp_path):
+    first, second = two_readers(
+        lambda report: read_published(IMAGE_SOURCES["mnist"], tmp_path, report)
+    )
+    np.testing.assert_array_equal(first.read.train.images, second.read.train.images)
+    assert first.said[0].startswith("Downloading MNIST: 100 %")
+    assert second.said == ["Waiting for another process, which downloads or unpacks MNIST"]
 
 
 def test_search_on_a_set_that_cannot_be_fetched_says_so(nobody, tmp_path, monkeypatch):
@@ -214,7 +230,7 @@ def test_search_on_a_set_that_cannot_be_fetched_says_so(nobody, tmp_path, monkey
     monkeypatch.setattr(datasets.CIFAR100, "url", nobody)
     with pytest.raises(NoNetwork, match="CIFAR-100"):
         load_images(SearchConfig(data="cifar100"), cache=tmp_path)
-    assert listing(tmp_path) == []
+    assert listing(tmp_path) == ["cifar100.lock"]
 
 
 @pytest.mark.parametrize(

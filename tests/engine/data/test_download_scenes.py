@@ -17,6 +17,7 @@ from engine.data.sources import load_data
 from engine.data.table import SCENE_SOURCES
 from engine.domain.config import SearchConfig
 from engine.domain.errors import DataError, NoNetwork
+from tests.engine.data.two_readers import two_readers
 
 VOC_ROOT = "VOCdevkit/VOC2012"
 
@@ -172,6 +173,21 @@ def test_unpacking_that_was_cut_off_is_done_again(site, files, tmp_path, monkeyp
     assert len(read("oxford_pets", tmp_path).train) == 2
 
 
+def test_second_reader_waits_for_the_first_ones_scenes_and_takes_them(
+    site, files, tmp_path, monkeypatch
+):
+    publish_voc(site, files, monkeypatch)
+    source = SCENE_SOURCES["voc2012"]
+    options = {"image_size": 16, "ignore_index": 255}
+    first, second = two_readers(
+        lambda report: read_published_scenes("voc2012", source, tmp_path, report, **options)
+    )
+    np.testing.assert_array_equal(first.read.train.masks, second.read.train.masks)
+    assert second.said == [
+        "Waiting for another process, which downloads or unpacks PASCAL VOC 2012"
+    ]
+
+
 def test_scenes_that_cannot_be_fetched_are_one_sentence(tmp_path, monkeypatch):
     from torchvision.datasets import voc
 
@@ -183,7 +199,7 @@ def test_scenes_that_cannot_be_fetched_are_one_sentence(tmp_path, monkeypatch):
     config = SearchConfig(task="semantic_segmentation", data="voc2012")
     with pytest.raises(NoNetwork, match="PASCAL VOC 2012, which has to be downloaded once"):
         load_data(config, cache=tmp_path)
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["vocsegmentation.lock"]
 
 
 @pytest.mark.parametrize(("name", "ignore_index"), [("voc2012", 20), ("oxford_pets", 0)])

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,28 @@ def test_image_turned_by_its_camera_is_turned_back(tmp_path):
         exif[0x0112] = 6
         Image.new("RGB", (4, 3), RED).save(tmp_path / "train" / name / "0.jpg", exif=exif)
     assert read(tmp_path).train.images.shape == (2, 4, 3, 3)
+
+
+@pytest.mark.parametrize("remarks", [b"Exif\0\0II*\0\x01", b"Exif\0\0XX"])
+def test_image_with_damaged_remarks_is_read_as_it_lies(root, remarks):
+    Image.new("RGB", (4, 3), RED).save(root / "train" / "cat" / "9.png", exif=remarks)
+    raw = read(root)
+    assert raw.skipped == ()
+    assert raw.train.images.shape == (7, 3, 4, 3)
+
+
+def test_names_that_are_no_unicode_can_be_stored(root):
+    coffee = os.fsdecode(b"caf\xe9")
+    draw(root / "train" / coffee / "0.png")
+    (root / "train" / "cat" / f"{coffee}.png").write_bytes(b"no image")
+    raw = read(root, skip_broken=True)
+    assert raw.class_names == ("caf\\udce9", "cat", "dog")
+    assert raw.train.labels.tolist() == [0, 1, 1, 1, 2, 2, 2]
+    assert raw.skipped[0].startswith("train/cat/caf\\udce9.png (")
+    assert inspect_folder(SOURCE, root, 0).class_names == raw.class_names
+    assert str(refusal(root)).encode()
+    (root / "test" / f"{coffee}s").mkdir(parents=True)
+    assert looked_and_read(root).startswith("the class folder test/caf\\udce9s, which")
 
 
 def test_hidden_files_and_other_files_are_left_alone(root):

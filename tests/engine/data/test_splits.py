@@ -59,6 +59,15 @@ def test_another_seed_chooses_other_images():
     assert numbers_of(cut(raw, seed=0)[1]) != numbers_of(cut(raw, seed=1)[1])
 
 
+def test_all_seeds_share_the_test_images_so_that_none_of_them_is_ever_searched_on():
+    raw = raw_of([0, 1] * 50)
+    first, second = cut(raw, seed=0), cut(raw, seed=1)
+    assert numbers_of(first[2]) == numbers_of(second[2])
+    assert numbers_of(first[1]) != numbers_of(second[1])
+    seen = {n for split in (*first[:2], *second[:2]) for n in numbers_of(split)}
+    assert not seen & set(numbers_of(first[2]))
+
+
 def test_splits_that_are_there_are_kept_as_they_are():
     validation, test = numbered([0, 1], 500), numbered([1], 600)
     train, kept_validation, kept_test = cut(raw_of([0, 1] * 10, validation=validation, test=test))

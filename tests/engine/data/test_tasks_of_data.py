@@ -1,5 +1,6 @@
 """One door to the data of each task: looking at them and loading them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,11 @@ import pytest
 from PIL import Image
 
 from engine.data import memory, sources
-from engine.data.inspection import inspect_data
+from engine.data.inspection import inspect_data, text_options
 from engine.data.memory import available_bytes
 from engine.data.sources import ImageData, SceneData, TextData, load_data
 from engine.data.table import DATA_SOURCES, sources_of
+from engine.data.text_files import read_text
 from engine.domain.config import SearchConfig
 from engine.domain.errors import DataError
 from engine.domain.run_config import CLASSIFICATION, SEGMENTATION, TEXT
@@ -118,6 +120,20 @@ def test_scenes_are_loaded_by_their_path_and_skipped_ones_are_told(roads):
         "1 broken image(s) skipped"
     )
     assert inspect_data(scenes).train == 10
+
+
+def test_names_of_scenes_and_texts_that_are_no_unicode_can_be_told(roads, tmp_path):
+    coffee = os.fsdecode(b"caf\xe9")
+    for part in ("images", "masks"):
+        (roads / "train" / part / f"{coffee}.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"train/images/caf\\udce9.png"):
+        load_data(config("semantic_segmentation", str(roads)))
+    scenes = config("semantic_segmentation", str(roads), broken_images="skip")
+    assert load_data(scenes).summary.skipped[0].startswith("train/images/caf\\udce9.png (")
+    text = tmp_path / f"{coffee}.txt"
+    text.write_text("")
+    with pytest.raises(DataError, match=r"no text in caf\\udce9.txt"):
+        read_text("a text", text, **text_options(config("language_modelling")))
 
 
 def test_vocabulary_larger_than_the_free_memory_is_refused_by_loading(book, monkeypatch):

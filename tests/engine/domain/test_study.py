@@ -137,6 +137,7 @@ def test_a_fault_is_one_sentence(before, after, sentence):
         ("draws = 2", "draw = 2", "the setting 'draw' of the configuration 'M = 2'"),
         ("epochs = 6", "epochs = 1", "candidates is above epochs"),
         ("epochs = 6", "seed = 6", "the setting 'seed' in [shared]"),
+        ("draws = 2 }", "draws = 2, test_fraction = 0.5 }", "the same test_fraction in all"),
         ("[shared]", "[shard]", "'shard' in a study; found no such key"),
         ('preset = "digits"', 'preset = "digit"', "the preset 'digit'"),
         ('preset = "digits"', "preset = 3", "the preset of the study; found 3"),

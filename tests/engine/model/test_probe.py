@@ -41,6 +41,14 @@ def test_a_part_of_the_batch_holds_its_share_but_two_images_at_least(fraction, b
     assert Probe.batch(fraction).images(batch) == images
 
 
+def test_a_part_of_the_streams_goes_on_at_the_front_and_asks_all_of_them_alike():
+    assert Probe.batch(0.5, start=0.75).streams(4) == [3, 0]
+    assert Probe.batch(1.0, start=0.75).streams(4) == slice(None)
+    starts = [number / 40 for number in range(40)]
+    asked = [stream for start in starts for stream in Probe.batch(0.25, start=start).streams(8)]
+    assert {asked.count(stream) for stream in range(8)} == {10}
+
+
 @pytest.mark.parametrize("fraction", [0.0, -0.5, 1.5, float("nan")])
 def test_a_share_out_of_bounds_is_refused(fraction):
     sentence = f"the probe's share is {fraction}; it must be above 0 and at most 1"

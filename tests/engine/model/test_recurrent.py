@@ -171,6 +171,16 @@ def test_probing_a_part_of_the_streams_leaves_all_but_the_undrawn_as_it_is():
     assert_same(found, expected)
 
 
+def test_two_halves_of_the_streams_have_the_exact_gradient_as_their_mean():
+    net, codes, text = build(), a_code(), a_window()
+    one, other, exact = (
+        gradients(net, net(text, codes, probe).logits, codes)
+        for probe in (Probe.batch(0.5), Probe.batch(0.5, start=0.5), Probe.exact())
+    )
+    assert not torch.allclose(one["code.recurrent"], exact["code.recurrent"])
+    assert_same({name: (one[name] + other[name]) / 2 for name in exact}, exact)
+
+
 def test_what_no_code_draws_is_not_run_and_gets_no_gradient():
     net, codes, text = build(), a_code(share=0.0), a_window()
     codes["recurrent"].data[0, SPACE.operations.index("tanh")] = 1.0

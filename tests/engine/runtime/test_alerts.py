@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import Queue
+from socketserver import BaseRequestHandler, TCPServer
 from threading import Thread
 from typing import Any
 
@@ -47,6 +48,23 @@ def listening() -> Iterator[tuple[str, Taken]]:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/hook", taken
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def babbling() -> Iterator[str]:
+    """The address of a server that speaks something else than HTTP."""
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+    with TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
         thread.join()
 
@@ -109,3 +127,38 @@ def test_an_address_that_takes_nothing_is_noted_and_holds_up_nobody(store, artif
     alerts.close()
     assert tried == ["completed"] * 3
     assert "nobody there" in store.events(run.id)[-1].text
+
+
+def last_lines(store, *runs):
+    return [store.events(run.id)[-1].text for run in runs]
+
+
+def test_a_server_that_is_no_web_server_does_not_end_the_telling(store, artifacts, babbling):
+    alerts = Alerts(store, babbling)
+    runs = [seed_run(store, artifacts, count=20, name=name) for name in ("one", "two")]
+    alerts.tick()
+    alerts.close(seconds=60)
+    assert all("SSH-2.0-OpenSSH_9.2" in line for line in last_lines(store, *runs))
+
+
+@pytest.mark.parametrize("address", ["http://[::1/", "http://host:port/"])
+def test_an_address_that_is_none_is_noted_for_every_run(store, artifacts, address):
+    alerts = Alerts(store, address)
+    runs = [seed_run(store, artifacts, count=20, name=name) for name in ("one", "two")]
+    alerts.tick()
+    alerts.close(seconds=60)
+    assert all("The webhook did not take" in line for line in last_lines(store, *runs))
+
+
+def test_a_run_that_is_deleted_while_it_is_told_of_does_not_end_the_telling(store, artifacts):
+    def delete_one_and_refuse(address, message):
+        if message["name"] == "gone" and len(store.runs()) == 2:
+            store.delete(message["run"])
+        raise ConnectionRefusedError("nobody there")
+
+    alerts = Alerts(store, "http://127.0.0.1:9/", send=delete_one_and_refuse)
+    kept, _ = (seed_run(store, artifacts, count=20, name=name) for name in ("kept", "gone"))
+    alerts.tick()
+    alerts.close(seconds=60)
+    assert [run.id for run in store.runs()] == [kept.id]
+    assert "nobody there" in store.events(kept.id)[-1].text

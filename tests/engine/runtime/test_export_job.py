@@ -195,12 +195,13 @@ def test_the_checkpoint_of_another_run_is_refused(studio):
 def test_data_that_changed_since_the_run_are_refused(studio, home):
     text = home / "text" / "train.txt"
     before = text.read_text()
-    text.write_text(before + "f e d c b a\n")
+    text.write_text(before + "f e d c b a, and a new word\n")
     try:
         for run_id in (3, 6):
             genotype = to_json(studio.derive(run_id))
             job = answered(studio, run_id, format="safetensors", genotype=genotype)
             assert job.state is JobState.FAILED
+            assert f"of run {run_id}; found data with the digest" in job.error
             assert "changed since the run" in job.error
     finally:
         text.write_text(before)

@@ -1,6 +1,7 @@
 """Forks and changes in a worker, on a real database."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from engine.data.summaries import DataSummary
 from engine.domain.config import SearchConfig
 from engine.domain.errors import FailureReason
 from engine.domain.run import EventKind, Run, RunState
@@ -16,6 +18,7 @@ from engine.runtime.devices import find_cpu
 from engine.runtime.worker import Exit, work
 from engine.search.build import build_search
 from engine.search.loop import SearchLoop
+from engine.spaces import SPACES
 from storage.artifacts import FolderArtifacts
 from storage.sql_store import SqlStore
 from tests.engine.runtime.test_worker import TINY, claimed, reclaimed, torch_settings
@@ -119,6 +122,23 @@ def test_a_fork_without_a_checkpoint_to_start_from_says_so(store, artifacts, par
     assert "with fresh weights, since it has no checkpoint." in " ".join(notes(store, run))
 
 
+def test_inherited_weights_are_refused_where_the_data_have_changed(store, artifacts, parent, fork):
+    """Unless the fork draws other parts of them anyway."""
+    key = f"runs/{parent.uid}/data.json"
+    with artifacts.read(key) as file:
+        summary = DataSummary.from_json(file.read().decode())
+    with artifacts.write(key) as file:
+        file.write(replace(summary, digest="0" * 64).to_json().encode())
+    run = fork(4, epochs=1)
+    assert work(store, artifacts, run.id, 1) == Exit.FAILED
+    failed = store.run(run.id)
+    assert failed.failure is FailureReason.DATA_ERROR
+    assert f"of run {parent.id}; found data with the digest" in failed.error
+    for others in ({"origin_weights": "fresh"}, {"seed": 5}, {"train_limit": 16}):
+        run = fork(4, epochs=1, **others)
+        assert work(store, artifacts, run.id, 1) == Exit.DONE
+
+
 def test_another_seed_with_inherited_weights_is_pointed_out(store, artifacts, fork):
     for weights in ("checkpoint", "fresh"):
         run = fork(4, epochs=1, seed=5, origin_weights=weights)
@@ -138,6 +158,48 @@ def breaking(config: SearchConfig, device: torch.device, **options: Any) -> Sear
 
     loop.steps = one_step  # type: ignore[method-assign]
     return loop
+
+
+def breaking_at_the_end_of_an_epoch(
+    config: SearchConfig, device: torch.device, **options: Any
+) -> SearchLoop:
+    """The real search, whose process fails after the second epoch, at step 4."""
+    loop = build_search(config, device, **options)
+    steps = loop.steps
+
+    def two_epochs() -> Iterator[Snapshot | None]:
+        for snapshot in steps():
+            if loop.position.step == 4 and loop.position.index == 1:
+                break
+            yield snapshot
+            if loop.position.epoch == 2:
+                raise RuntimeError("broken")
+
+    loop.steps = two_epochs  # type: ignore[method-assign]
+    return loop
+
+
+def test_a_fork_of_an_epochs_end_knows_what_was_banned_before_it(store, artifacts):
+    """What was allowed from that very step on had no probability yet, and gets its row's mean."""
+    run = claimed(store, **ENOUGH, banned="normal:0:skip_connect", seed=1)
+    broken = breaking_at_the_end_of_an_epoch
+    assert work(store, artifacts, run.id, 1, build=broken) == Exit.FAILED
+    snapshot = store.snapshot(run.id)
+    assert (snapshot.step, snapshot.kind) == (4, SnapshotKind.EPOCH)
+    store.ask_change(run.id, {"banned": ""})
+    store.take_change(run.id, 1, run.search.model_copy(update={"banned": ""}), step=4)
+    config = store.run(run.id).search
+    late = store.create(
+        config.model_copy(update={"origin": run.uid, "origin_step": 4, "epochs": 1}),
+        name="fork",
+        parent_id=run.id,
+    )
+    assert store.claim(late.id, node="here", device=find_cpu(1)) is not None
+    assert work(store, artifacts, late.id, 1) == Exit.DONE
+    alpha = weights_at_start(store, artifacts, late)["alphas.normal"].flatten()
+    place = SPACES["darts"].operations.index("skip_connect")
+    others = torch.cat([alpha[:place], alpha[place + 1 :]])
+    assert others.min() <= alpha[place] <= others.max()
 
 
 def test_a_fork_that_has_started_needs_its_origin_no_more(store, artifacts, parent, fork):

@@ -194,6 +194,18 @@ def test_a_child_that_cannot_be_is_refused_in_one_sentence(
     assert words in failed.error
 
 
+def test_a_child_is_not_measured_on_data_that_have_changed(studio: Studio, run: Run) -> None:
+    key = f"runs/{run.uid}/data.json"
+    with studio.artifacts.read(key) as file:
+        summary = DataSummary.from_json(file.read().decode())
+    with studio.artifacts.write(key) as file:
+        file.write(replace(summary, digest="0" * 64).to_json().encode())
+    failed = studio.answer(run, "child", {})
+    assert failed.state is JobState.FAILED
+    assert failed.error is not None
+    assert "changed since the run" in failed.error
+
+
 def test_a_run_without_a_checkpoint_has_no_child(studio: Studio) -> None:
     new = studio.store.create(make_config(TINY), name="new")
     failed = studio.answer(new, "child", {"step": 3})

@@ -1,13 +1,14 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from engine.domain.errors import EngineAlreadyRunning, FailureReason
 from engine.domain.ports import Node
-from engine.domain.run import Progress, Request, Run, RunState
+from engine.domain.run import EventKind, Progress, Request, Run, RunState
 from engine.runtime.failures import last_words
 from engine.runtime.identity import ProcessIdentity
-from engine.runtime.supervisor import Rules, patience_seconds
+from engine.runtime.rules import Rules, patience_seconds
 from tests.engine.runtime.conftest import Machine
 
 pytestmark = pytest.mark.process
@@ -36,6 +37,21 @@ def test_an_engine_publishes_its_devices_and_catalogue(machine: Machine) -> None
     assert node.versions is not None
     assert set(node.versions) >= {"python", "torch", "numpy"}
     assert machine.store.catalog() is not None
+
+
+def test_an_engine_deletes_the_logs_of_runs_and_jobs_that_are_gone(
+    machine: Machine, tmp_path: Path
+) -> None:
+    run = machine.create(device="cpu")
+    job = machine.store.ask_job(run.id, "child", {})
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    kept = [f"job-{job.id}-attempt-1.log", f"run-{run.id}-attempt-12.log", "engine.log"]
+    gone = [f"job-{job.id + 1}-attempt-1.log", f"run-{run.id}1-attempt-1.log"]
+    for name in (*kept, *gone):
+        (logs / name).touch()
+    machine.supervisor().start()
+    assert sorted(path.name for path in logs.iterdir()) == sorted(kept)
 
 
 def test_a_second_engine_of_one_machine_is_refused(machine: Machine) -> None:
@@ -78,7 +94,25 @@ def test_a_search_without_progress_is_ended_and_tried_again(machine: Machine) ->
     supervisor.tick()
     again = machine.store.run(run.id)
     assert (again.state, again.attempt, again.crashes) == (RunState.RUNNING, 2, 1)
-    assert any("No progress for 601 s" in event.text for event in machine.store.events(run.id))
+    (line,) = [e for e in machine.store.events(run.id) if "No progress for 601 s" in e.text]
+    assert line.kind is EventKind.ERROR
+
+
+def test_a_search_that_never_gets_anywhere_fails_after_five_attempts(machine: Machine) -> None:
+    run = machine.create(device="cpu")
+    supervisor = machine.supervisor()
+    supervisor.start()
+    supervisor.tick()
+    for _ in range(5):
+        process = machine.process(run)
+        machine.clock.forward(601)
+        supervisor.tick()
+        process.wait(30)
+        supervisor.tick()
+    failed = machine.store.run(run.id)
+    assert (failed.state, failed.failure) == (RunState.FAILED, FailureReason.CRASHED)
+    assert failed.error is not None
+    assert failed.error.startswith("5 crashes without a new checkpoint. The process was ended for")
 
 
 def test_a_resumed_search_is_not_stuck_for_the_time_it_was_paused(machine: Machine) -> None:

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from engine.domain.derivation import derive
-from engine.domain.errors import InvalidConfig
+from engine.domain.errors import InvalidConfig, InvalidGenotype
 from engine.domain.snapshot import SnapshotKind, operations_in
 from engine.search.checkpoint import load_checkpoint, save_checkpoint
+from engine.search.evaluation import measure, tensors_of
 from engine.search.networks import supernet_for
 
 RANDOM = {"method": "random", "epochs": 5, "candidates": 2}
@@ -17,6 +18,15 @@ DARTS = {"method": "darts", "scope": "edge", "update": "alternating", "epochs": 
 
 def epochs_of(snapshots):
     return [s for s in snapshots if s.kind is SnapshotKind.EPOCH]
+
+
+def result_of(steps):
+    """What a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            return ended.value
 
 
 def figures(snapshot):
@@ -33,6 +43,31 @@ def test_random_search_keeps_the_child_that_ended_its_training_best(make_loop):
     assert ends[-1].derived == ends[best].derived
     assert loop.progress.score == max(measured.values())
     assert "gap" not in ends[-1].metrics
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_random_search_has_the_weights_of_the_child_that_it_kept(make_loop, seed):
+    loop = make_loop(**RANDOM, seed=seed)
+    end = epochs_of(list(loop))[-1]
+    file = io.BytesIO()
+    save_checkpoint(loop, file)
+    file.seek(0)
+    again = make_loop(**RANDOM, seed=seed)
+    load_checkpoint(again, file)
+    again.prepare_child(end.derived)
+    codes = tensors_of(end.derived, len(loop.space.operations), loop.task.device)
+    again.supernet.train(False)
+    found = result_of(measure(again.task, again.supernet, lambda _: codes))
+    assert found.score == end.metrics["child_accuracy"]
+    assert found.loss == pytest.approx(end.metrics["child_loss"], rel=1e-6)
+
+
+def test_random_search_keeps_no_weights_of_any_other_cell(make_loop):
+    loop = make_loop(**RANDOM)
+    list(loop)
+    other = {kind: tuple(1 for _ in cell) for kind, cell in loop.derived().items()}
+    with pytest.raises(InvalidGenotype, match="keeps those of its best cell so far only"):
+        loop.prepare_child(other)
 
 
 def test_random_children_start_anew_and_alphas_never_move(make_loop):
