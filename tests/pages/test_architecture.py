@@ -4,7 +4,7 @@ from app.studio import Studio
 from app.widgets import plain
 from engine.domain.cost import Cost
 from engine.domain.derivation import DerivationRule
-from engine.domain.genotype import from_json, to_darts
+from engine.domain.genotype import from_json, to_darts, to_masks
 from engine.domain.run import RunState
 from engine.export import EXPORTERS
 from pages.architecture import architecture_figures, moments, rule_words
@@ -30,6 +30,19 @@ def test_page_shows_the_moment_in_the_address(studio: Studio, page: OpenPage):
     test = page("architecture", run=run.id, step=60)
     assert test.code[0].value == to_darts(studio.derive(run.id, 60))
     assert "Step 60, after 6 epochs" in words(test)
+
+
+def test_of_a_random_search_the_page_shows_the_cell_that_it_kept_and_no_rule(
+    studio: Studio, page: OpenPage
+):
+    run = seed_run(studio.store, studio.artifacts, count=20, method="random", candidates=3)
+    test = page("architecture", run=run.id, step=70)
+    assert not test.exception
+    (end,) = studio.snapshots(run.id, after=69, limit=1, epochs_only=True)
+    assert to_masks(studio.derive(run.id, 70)) == end.derived
+    assert test.code[0].value == to_darts(studio.derive(run.id, 70))
+    assert "A random search derives nothing: this is the best of its 3 cells" in words(test)
+    assert not [box for box in test.selectbox if box.label == "Rule"]
 
 
 def test_choosing_a_moment_goes_to_its_address(studio: Studio, page: OpenPage):
