@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import Queue
 from socketserver import BaseRequestHandler, TCPServer
@@ -58,8 +59,9 @@ def babbling() -> Iterator[str]:
 
     class Handler(BaseRequestHandler):
         def handle(self) -> None:
-            self.request.recv(65_536)
-            self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            with suppress(ConnectionError):  # whoever asked may be gone by then
+                self.request.recv(65_536)
+                self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
 
     with TCPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
