@@ -85,8 +85,8 @@ def choose_rule(run: Run) -> DerivationRule:
     """
     if not run.search.derives:
         st.caption(
-            f"A random search derives nothing: this is the best of its {run.search.candidates} "
-            "cells that had been trained to the end by then, or the first one before that."
+            f"A random search derives nothing. It trains {run.search.candidates} cells one after "
+            "the other and keeps the best so far, which this is."
         )
         return own_rule(run)
     try:

@@ -58,9 +58,10 @@ def _of_search(studio: Studio, search: Run, genotype: Genotype) -> list[Station]
         Station(f"Searched by run {search.id}", ":material/search:", "live", {"run": search.id})
     )
     if isinstance(step, int):
+        how = "Derived" if search.search.derives else "Kept"
         found.append(
             Station(
-                f"Derived at step {step:,}",
+                f"{how} at step {step:,}",
                 ":material/account_tree:",
                 "architecture",
                 {"run": search.id, "step": step},

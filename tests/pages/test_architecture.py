@@ -41,7 +41,7 @@ def test_of_a_random_search_the_page_shows_the_cell_that_it_kept_and_no_rule(
     (end,) = studio.snapshots(run.id, after=69, limit=1, epochs_only=True)
     assert to_masks(studio.derive(run.id, 70)) == end.derived
     assert test.code[0].value == to_darts(studio.derive(run.id, 70))
-    assert "A random search derives nothing: this is the best of its 3 cells" in words(test)
+    assert "It trains 3 cells one after the other and keeps the best so far" in words(test)
     assert not [box for box in test.selectbox if box.label == "Rule"]
 
 

@@ -32,6 +32,12 @@ def test_a_search_leads_to_its_moment_and_to_the_trainings_of_these_cells(studio
     assert found[2].label == f"Trained by run {latest[0].id}: Test 93.5 %"
 
 
+def test_of_a_random_search_a_cell_is_kept_not_derived(studio: Studio):
+    search = seed_run(studio.store, studio.artifacts, count=20, method="random", candidates=3)
+    found = stations(studio, search, studio.derive(search.id, 70))
+    assert "Kept at step 70" in {station.label for station in found}
+
+
 def test_a_training_leads_back_to_its_search(studio: Studio):
     search = seed_run(studio.store, studio.artifacts, count=20)
     training = seed_training(studio, search, upto=2, state=RunState.RUNNING)
