@@ -1,11 +1,11 @@
 """Which architecture of a search to take home, in one sentence."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from app.health_words import health_of
 from app.studio import Studio
+from engine.domain.genotype import Genotype
 from engine.domain.health import Health, Verdict
 from engine.domain.run import Run
 from engine.domain.snapshot import Snapshot
@@ -31,30 +31,38 @@ class Advice:
     step: int | None = None
 
 
-def advise(studio: Studio, run: Run, step: int | None) -> Advice | None:
-    """The advice about what the search derives at a step, or at its latest epoch's end.
+def advise(studio: Studio, run: Run, step: int | None, shown: Genotype) -> Advice | None:
+    """The advice about an architecture that some rule derives from a moment of a search.
 
     None where nothing can be said: before the first epoch's end, and for random
     search, whose best candidate is what it found.
+
+    Args:
+        studio: The use cases.
+        run: The search.
+        step: The moment; None is the latest epoch's end.
+        shown: The architecture.
     """
     epochs = studio.snapshots(run.id, epochs_only=True)
     health = health_of(studio, run)
     if not epochs or health is None:
         return None
-    if step is not None and step < epochs[-1].step:
-        return _of_earlier(studio, run, epochs, step)
+    latest = epochs[-1]
+    is_earlier = step is not None and step < latest.step
+    if shown.cells != studio.derive(run.id, latest.step).cells:
+        return _of_another(latest, is_earlier=is_earlier)
+    if is_earlier:
+        return Advice("take", f"The latest epoch, {latest.epoch}, derives the same architecture.")
     return _of_latest(run, health)
 
 
-def _of_earlier(studio: Studio, run: Run, epochs: Sequence[Snapshot], step: int) -> Advice:
-    """An earlier moment: whether the latest epoch still derives the same."""
-    latest = epochs[-1]
-    if studio.derive(run.id, step).cells == studio.derive(run.id, latest.step).cells:
-        return Advice("take", f"The latest epoch, {latest.epoch}, derives the same architecture.")
+def _of_another(latest: Snapshot, *, is_earlier: bool) -> Advice:
+    """Not what the search itself derives at its latest epoch's end."""
+    what = "An earlier moment" if is_earlier else "By another rule, or in mid-epoch"
     return Advice(
         "care",
-        f"An earlier moment: epoch {latest.epoch} derives another architecture. Take that one, "
-        "unless you look for this moment.",
+        f"{what}: epoch {latest.epoch} derives another architecture. Take that one, unless you "
+        "look for just this.",
         latest.step,
     )
 

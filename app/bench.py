@@ -12,7 +12,7 @@ from engine.domain.chances import CodeProbability
 from engine.domain.config import SearchConfig
 from engine.domain.cost import Cost
 from engine.domain.derivation import DerivationRule, code_probability, derive, stability
-from engine.domain.errors import NotFound, WrongState
+from engine.domain.errors import DataError, NotFound, WrongState
 from engine.domain.genotype import Genotype, from_masks, to_masks
 from engine.domain.run import Run
 from engine.domain.snapshot import Snapshot
@@ -29,7 +29,7 @@ class Bench:
         genotype: The architecture; the rule is written into it. A random search
             derives nothing: of it, the best cell so far, without a rule.
         cost: Parameters and multiply-adds in the run's own network; None while
-            no engine has published its operations.
+            no engine has published its operations, or nobody has read the data.
         probability: That the rule's M draws give exactly this architecture.
         stability: Share of the snapshots just before that derive the same;
             None where there is none before, or nothing is derived.
@@ -52,14 +52,20 @@ class Bench:
         return {"step": self.genotype.lineage["step"], "masks": masks}
 
 
-def own_rule(run: Run) -> DerivationRule:
-    """The rule that fits a search: its draws and its scope, those of a random search as well.
+def own_rule(studio: Studio, run: Run, step: int | None = None) -> DerivationRule:
+    """The rule of a search at a moment: the draws then and its scope, of a random search as well.
+
+    Args:
+        studio: The use cases.
+        run: The search.
+        step: The moment, as for :meth:`Studio.derive`.
 
     Raises:
+        NotFound: Nothing has been recorded there.
         WrongState: The run is a training, which derives nothing.
     """
     if isinstance(run.config, SearchConfig):
-        return run.config.rule
+        return studio.derive(run.id, step).rule or run.config.rule
     raise WrongState(
         asked=f"an architecture derived from run {run.id}",
         found="the training of an architecture that was given",
@@ -68,14 +74,17 @@ def own_rule(run: Run) -> DerivationRule:
     )
 
 
-def changed_rule(run: Run, **changes: Any) -> DerivationRule:
-    """The run's own rule with other parameters; its scope stays the search's.
+def changed_rule(
+    studio: Studio, run: Run, step: int | None = None, **changes: Any
+) -> DerivationRule:
+    """The run's own rule at a moment with other parameters; its scope stays the search's.
 
     Raises:
         InvalidConfig: A parameter is out of its bounds.
+        NotFound: Nothing has been recorded there.
         WrongState: The run is a training, or a random search, which has no rule to change.
     """
-    rule = replace(own_rule(run), **changes)
+    rule = replace(own_rule(studio, run, step), **changes)
     if changes and not run.search.derives:
         raise WrongState(
             asked=f"another derivation rule for run {run.id}",
@@ -100,7 +109,7 @@ def bench(
         studio: The use cases.
         run_id: The search.
         step: The moment, as for :meth:`Studio.derive`.
-        rule: The rule; None takes the run's own.
+        rule: The rule; None takes the run's own at that moment.
         last: With how many snapshots before it the architecture is compared.
 
     Raises:
@@ -108,7 +117,7 @@ def bench(
         WrongState: The run is a training.
     """
     run = studio.run(run_id)
-    rule = rule or own_rule(run)
+    rule = rule or own_rule(studio, run, step)
     snapshot, genotype = _moment(studio, run, step, rule)
     space, masks = studio.space(run), to_masks(genotype)
     earlier = _before(studio, run, snapshot.step, last) if run.search.derives else []
@@ -166,5 +175,5 @@ def _before(studio: Studio, run: Run, step: int, count: int) -> list[Snapshot]:
 def _cost(studio: Studio, run: Run, genotype: Genotype) -> Cost | None:
     try:
         return studio.cost(run.id, genotype)
-    except NotFound:
+    except (NotFound, DataError):
         return None

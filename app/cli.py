@@ -39,7 +39,7 @@ from app.studio import Studio
 from app.terminal import print_rows, run_line, run_rows, say
 from app.whole_file import whole_file
 from app.wiring import SystemClock, open_artifacts, open_launcher, open_store, open_studio
-from engine.domain.errors import StudioError
+from engine.domain.errors import InvalidConfig, StudioError
 from engine.domain.genotype import LAST_STEP
 from engine.domain.method_presets import METHOD_PRESETS
 from engine.domain.metrics import main_figure
@@ -123,8 +123,9 @@ def up(
     processes.check_port(settings)
     open_store(settings)
     leave = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: leave.set())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+            signal.signal(number, lambda *_: leave.set())
     children = [processes.front_end(settings), processes.engine(settings)]
     try:
         for child in children:
@@ -288,7 +289,7 @@ def queue(context: typer.Context, as_json: Json = False) -> None:
         _show_runs(_studio().queue(), as_json)
 
 
-@queue_app.command("priority")
+@queue_app.command("priority", context_settings={"ignore_unknown_options": True})
 def queue_priority(
     run_id: RunId,
     priority: Annotated[
@@ -409,13 +410,21 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write one file to take home; without -o, into this folder."""
+    to_stdout = output is not None and str(output) == "-"
+    if to_stdout and as_json:
+        raise InvalidConfig(
+            asked="both -o - and --json",
+            found="one stream for the file and for the JSON",
+            allowed="one of them",
+            advice="leave one out",
+        )
     settings = Settings.from_environment()
     studio = open_studio(settings)
     if format_name in EXPORTERS:
         exported = studio.export(run_id, format_name, step)
     else:
         exported = make_network_file(settings, studio, run_id, format_name, step)
-    if output is not None and str(output) == "-":
+    if to_stdout:
         studio.write_export(exported, sys.stdout.buffer)
         return
     path = output or Path(exported.filename)

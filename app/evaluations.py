@@ -59,8 +59,9 @@ class Evaluation:
     Attributes:
         runs: The trainings.
         figure: Name of the figure that they are judged by, such as ``test_accuracy``.
-        values: That figure by seed, of those trainings that have it.
-        spread: Mean and sample standard deviation; None of nothing.
+        values: That figure by the number of the run, of those trainings that have it.
+        spread: Mean and sample standard deviation over seeds, each once with its
+            latest training; None of nothing.
     """
 
     runs: tuple[Run, ...]
@@ -214,11 +215,12 @@ def outcome(studio: Studio, runs: Sequence[Run]) -> Evaluation:
     """What trainings have measured on the test data, together."""
     figure = f"test_{main_figure(runs[0].config.task).name}"
     values: dict[int, float] = {}
-    for run in runs:
+    by_seed: dict[int, float] = {}
+    for run in sorted(runs, key=lambda one: one.id):
         last = studio.snapshot(run.id)
         if last is not None and figure in last.metrics:
-            values[run.config.seed] = last.metrics[figure]
-    return Evaluation(tuple(runs), figure, values, spread_of(list(values.values())))
+            values[run.id] = by_seed[run.config.seed] = last.metrics[figure]
+    return Evaluation(tuple(runs), figure, values, spread_of(list(by_seed.values())))
 
 
 def sentence(found: Evaluation) -> str:

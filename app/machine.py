@@ -47,10 +47,18 @@ def _cpu() -> Use:
 def _gpus() -> Iterator[tuple[str, Use]]:
     with _driver() as works:
         for index in range(pynvml.nvmlDeviceGetCount() if works else 0):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            load = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
-            memory = int(pynvml.nvmlDeviceGetMemoryInfo(handle).used)
-            yield str(pynvml.nvmlDeviceGetUUID(handle)), Use(load, memory)
+            try:
+                found = _gpu(index)
+            except pynvml.NVMLError:
+                continue  # such as the load of a GPU that is shared out in parts
+            yield found
+
+
+def _gpu(index: int) -> tuple[str, Use]:
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    load = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+    memory = int(pynvml.nvmlDeviceGetMemoryInfo(handle).used)
+    return str(pynvml.nvmlDeviceGetUUID(handle)), Use(load, memory)
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from app.settings import Settings
 from engine.domain.errors import StudioError
+from engine.runtime.identity import MODULE
 
-ENGINE = ("-m", "app.cli", "engine")
-FRONT_END = ("-m", "app.serve")
+ENGINE = (*MODULE, "app.cli", "engine")
+FRONT_END = (*MODULE, "app.serve")
 TAIL_BYTES = 4000
 SHORT_LIFE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 30.0

@@ -27,7 +27,7 @@ def serve(settings: Settings) -> None:
         InvalidConfig: The address can be reached from outside and nobody said
             that this is wanted.
     """
-    check_address(settings.host, remote_allowed=bool(os.environ.get(ALLOW_REMOTE)))
+    check_address(settings.host, remote_allowed=settings.allow_remote)
     from app.asgi import app
 
     app.run(config=server_options(settings))

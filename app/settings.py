@@ -28,6 +28,8 @@ class Settings:
             runs (``EGS_EXAMPLE``).
         webhook: Address that an engine tells of runs that end or go wrong; empty
             for none (``EGS_WEBHOOK``).
+        allow_remote: Whether the address may be one that other machines reach
+            (``EGS_ALLOW_REMOTE``).
     """
 
     home: Path
@@ -41,6 +43,7 @@ class Settings:
     truth_tables: tuple[Path, ...] = ()
     example: bool = True
     webhook: str = ""
+    allow_remote: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -62,6 +65,7 @@ class Settings:
             data_roots=tuple(Path(root).expanduser().resolve() for root in roots if root),
             truth_tables=tuple(Path(table).expanduser().absolute() for table in tables if table),
             example=bool(_number(values, "EGS_EXAMPLE", 1, low=0, high=1)),
+            allow_remote=bool(_number(values, "EGS_ALLOW_REMOTE", 0, low=0, high=1)),
             webhook=_address(values.get("EGS_WEBHOOK") or ""),
             host=values.get("EGS_HOST") or "127.0.0.1",
             port=_number(values, "EGS_PORT", 8501, low=1, high=65535),

@@ -69,7 +69,7 @@ def fork(
         priority: Higher starts earlier.
 
     Raises:
-        WrongState: The run is a training.
+        WrongState: The run is a training, or a random search.
         NotFound: It has no snapshot up to there.
         InvalidConfig: A setting is fixed or has no such value.
     """
@@ -148,7 +148,7 @@ def _checked(studio: Studio, run: Run, settings: Mapping[str, Any]) -> SearchCon
             asked=f"a change of run {run.id}",
             found=f"a search that is {run.state.value}",
             allowed="a search that is queued, running, paused or failed",
-            advice="fork it instead",
+            advice="fork it instead, or start a new search",
         )
     config = changed(run.search, settings)
     if studio.catalog() is not None:

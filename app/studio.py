@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from app.deletion import delete_run
 from engine.data.inspection import absolute_path, inspect_data, is_path
 from engine.data.shapes import network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
@@ -29,7 +30,7 @@ from engine.domain.item_patterns import check_items
 from engine.domain.language_cost import LanguageShape, language_cost
 from engine.domain.ports import ArtifactStore, Clock, Device, Node, RunStore
 from engine.domain.presets import PRESETS, preset_config
-from engine.domain.run import Checkpoint, Request, Run, RunEvent, RunState
+from engine.domain.run import Checkpoint, Request, Run, RunEvent, RunState, sources_of
 from engine.domain.run_config import RunConfig
 from engine.domain.run_list import RunSummary, checked_notes, checked_tags
 from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
@@ -43,6 +44,8 @@ NODE_STALE_SECONDS = 10.0
 """An engine without a heartbeat for this long does not count as living."""
 
 Config = TypeVar("Config", bound=RunConfig)
+
+RESUMABLE = frozenset({RunState.PAUSED, RunState.FAILED})
 
 NAME_LENGTH = 120
 FILE_NAME_LENGTH = 80
@@ -173,14 +176,16 @@ class Studio:
             WrongState: It is neither paused nor failed.
         """
         run = self.store.run(run_id)
-        if run.state not in {RunState.PAUSED, RunState.FAILED}:
+        if run.state not in RESUMABLE:
             raise WrongState(
                 asked=f"to resume run {run_id}",
                 found=f"a run that is {run.state.value}",
                 allowed="a run that is paused or failed",
                 advice=_advice_for(run),
             )
-        return self.store.transition(run_id, RunState.QUEUED, why="resumed by a person")
+        return self.store.transition(
+            run_id, RunState.QUEUED, why="resumed by a person", sources=RESUMABLE
+        )
 
     def stop(self, run_id: int) -> Run:
         """End a search for good; a running one is asked and ends by itself.
@@ -188,9 +193,16 @@ class Studio:
         Raises:
             WrongState: It has ended already.
         """
-        if self.store.run(run_id).state is RunState.RUNNING:
-            return self.store.ask(run_id, Request.STOP)
-        return self.store.transition(run_id, RunState.STOPPED, why="stopped by a person")
+        resting = sources_of(RunState.STOPPED) - {RunState.RUNNING}
+        if self.store.run(run_id).state is not RunState.RUNNING:
+            try:
+                return self.store.transition(
+                    run_id, RunState.STOPPED, why="stopped by a person", sources=resting
+                )
+            except WrongState:
+                if self.store.run(run_id).state is not RunState.RUNNING:
+                    raise
+        return self.store.ask(run_id, Request.STOP)
 
     def delete(self, run_id: int) -> None:
         """Remove a run with everything recorded, first the rows, then its files.
@@ -199,21 +211,7 @@ class Studio:
             WrongState: It is queued or running, or a fork of it has yet to
                 take over its state.
         """
-        run = self.store.run(run_id)
-        self._refuse_orphans(run)
-        self.store.delete(run_id)
-        self.artifacts.delete_below(f"runs/{run.uid}")
-
-    def _refuse_orphans(self, run: Run) -> None:
-        """A fork needs where it comes from until its own first checkpoint (decision 22)."""
-        for fork in self.store.runs(parent_id=run.id):
-            if not fork.is_ended and not self.store.checkpoints(fork.id):
-                raise WrongState(
-                    asked=f"to delete run {run.id}",
-                    found=f"its fork, run {fork.id}, which has not started yet",
-                    allowed="a run whose forks have all taken over its state, or have ended",
-                    advice=f"wait for run {fork.id} to start, or stop it",
-                )
+        delete_run(self.store, self.artifacts, self.store.run(run_id))
 
     def annotate(
         self,
@@ -386,7 +384,8 @@ class Studio:
         """Parameters and multiply-adds of a genotype in the run's own network.
 
         Raises:
-            NotFound: No engine has published its catalogue yet.
+            NotFound: No engine has published its catalogue yet, or the data have
+                not been read yet.
             DataError: Nothing is known of the data: the run has not loaded
                 them and they are not there.
         """
@@ -440,6 +439,8 @@ class Studio:
 
     def _rendered(self, exporter: Exporter, genotype: Genotype, run: Run) -> bytes:
         """The content of a format that is made here; a checkpoint lies ready."""
+        if exporter.write is not None:
+            return exporter.write(genotype)
         if exporter.draw is not None:
             return exporter.draw(genotype, self.published_catalog("labels of the operations"))
         if exporter.render is not None:
@@ -547,7 +548,18 @@ def living(nodes: Iterable[Node], now: datetime) -> list[Node]:
 
 
 def shape_of(config: RunConfig, data: Summary) -> Shape:
-    """The network of a run, applied to its data."""
+    """The network of a run, applied to its data.
+
+    Raises:
+        NotFound: Words have not been counted or images not been measured yet.
+    """
+    if not (data.height if isinstance(data, DataSummary) else data.vocabulary):
+        raise NotFound(
+            asked=f"the size of a network for {config.data!r}",
+            found="data that nobody has read to their end yet",
+            allowed="a run that has loaded its data",
+            advice="wait until it starts",
+        )
     if not isinstance(data, DataSummary):
         return LanguageShape(data.vocabulary, config.embedding_size, config.hidden_size)
     return network_shape(config, data)

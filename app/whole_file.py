@@ -19,6 +19,8 @@ def whole_file(path: Path, *, trial: bool = False) -> Iterator[BinaryIO]:
     Raises:
         InvalidConfig: It cannot be written.
     """
+    if not path.name or path.is_dir():
+        raise _refused(path, "a folder")
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
@@ -26,12 +28,16 @@ def whole_file(path: Path, *, trial: bool = False) -> Iterator[BinaryIO]:
         if not trial:
             part.replace(path)
     except OSError as error:
-        raise InvalidConfig(
-            asked=f"the file {str(path)!r}",
-            found=f"that it cannot be written ({error.strerror})",
-            allowed="a place that this account may write",
-            advice="choose another file with -o",
-        ) from None
+        raise _refused(path, f"that it cannot be written ({error.strerror})") from None
     finally:
         if part.parent.is_dir():
             part.unlink(missing_ok=True)
+
+
+def _refused(path: Path, found: str) -> InvalidConfig:
+    return InvalidConfig(
+        asked=f"the file {str(path)!r}",
+        found=found,
+        allowed="a place that this account may write",
+        advice="choose another file with -o",
+    )

@@ -18,7 +18,7 @@ from typing import Any
 
 from app.study import KIND
 from benchmarks.compare_texts_and_scenes import KIND as NETWORKS
-from benchmarks.network_tables import tables
+from benchmarks.network_tables import NetworkTable, tables
 from engine.domain.comparison import Measure
 from engine.domain.statistics import Spread
 
@@ -81,20 +81,28 @@ def sections_of(report: dict[str, Any], link: str) -> list[str]:
     """What a file of raw figures gives: one section, or one for each of its data sets."""
     if report["kind"] == KIND:
         return [section(report, link)]
-    return [
-        "\n".join(
-            [
-                f"## {title}\n",
-                "`python -m benchmarks.compare_texts_and_scenes`\n",
-                f"{_versions(report)}. Raw figures: [{link.rsplit('/', 1)[-1]}]({link}).\n",
-                *_table(head, rows),
-                "",
-                *(f"* {escaped(sentence)}" for sentence in sentences),
-                "",
-            ]
-        )
-        for title, head, rows, sentences in tables(report["rows"])
-    ]
+    return [networks_section(one, _versions(report), link) for one in tables(report["rows"])]
+
+
+def networks_section(table: NetworkTable, versions: str, link: str) -> str:
+    """One data set's networks in Markdown: the command, means, sentences, every training."""
+    name = link.rsplit("/", 1)[-1]
+    command = f"python -m benchmarks.compare_texts_and_scenes {table.option}"
+    return "\n".join(
+        [
+            f"## {table.title}\n",
+            f"`{command} --out benchmarks/raw/{name}`\n",
+            f"{versions}. Raw figures: [{name}]({link}).\n",
+            *_table(("network", "trainings", *table.head), table.means),
+            "",
+            *(f"* {escaped(sentence)}" for sentence in table.sentences),
+            "",
+            "<details><summary>By seed</summary>\n",
+            *_table(("network", "seed", *table.head), table.trainings),
+            "",
+            "</details>\n",
+        ]
+    )
 
 
 def section(report: dict[str, Any], link: str) -> str:

@@ -5,15 +5,16 @@ import streamlit as st
 from app.advice import advise
 from app.studio import Studio
 from app.widgets import link_to, plain
+from engine.domain.genotype import Genotype
 from engine.domain.run import Run
 
 ICONS = {"take": ":green[:material/check_circle:]", "wait": ":material/hourglass_empty:"}
 CARE = ":orange[:material/info:]"
 
 
-def advice_line(studio: Studio, run: Run, step: int | None) -> None:
-    """Draw the sentence, and the way to a better moment where there is one."""
-    found = advise(studio, run, step)
+def advice_line(studio: Studio, run: Run, step: int | None, shown: Genotype) -> None:
+    """Draw the sentence, and the way to a better architecture where there is one."""
+    found = advise(studio, run, step, shown)
     if found is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.access import Feed
-from app.bench import Bench, bench
+from app.bench import Bench, bench, own_rule
 from app.components.derived_cell import derived_cells, derived_data
 from app.standing import latest_epoch
 from app.studio import Studio
@@ -21,7 +21,7 @@ from app.widgets import (
 )
 from engine.domain.cost import Cost
 from engine.domain.derivation import DerivationRule
-from engine.domain.errors import NotFound
+from engine.domain.errors import DataError, NotFound
 from engine.domain.genotype import Genotype, to_darts
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run
@@ -70,7 +70,7 @@ def _of_search(studio: Studio, run: Run, feed: Feed, tables: TruthTables) -> Non
     found = _found(studio, run, step)
     if found is not None:
         refreshing(lambda: lineage_line(studio, run, found.genotype))
-        refreshing(lambda: advice_line(studio, studio.run(run.id), step))
+        refreshing(lambda: advice_line(studio, studio.run(run.id), step, found.genotype))
         refreshing(lambda: _figures(studio, studio.run(run.id), found, tables))
         child, latency = st.columns(2)
         with child:
@@ -151,9 +151,9 @@ def _found(studio: Studio, run: Run, step: int | None) -> Bench | None:
     if studio.catalog() is None:
         return None
     try:
-        studio.derive(run.id, step)
+        own = own_rule(studio, run, step)
         with st.container(border=True):
-            return bench(studio, run.id, step, choose_rule(run))
+            return bench(studio, run.id, step, choose_rule(run, own))
     except NotFound as error:
         st.info(plain(str(error)), icon=":material/hourglass_empty:")
         return None
@@ -233,12 +233,19 @@ def trained_figures(studio: Studio, run: Run, genotype: Genotype) -> dict[str, s
     measured, main = dict(epoch.metrics) if epoch else {}, main_figure(run.config.task)
     parts = {"Validation": "validation", "Test": "test"}
     return {
-        **size_figures(genotype, studio.cost(run.id, genotype)),
+        **size_figures(genotype, _cost(studio, run, genotype)),
         **{
             f"{label} {main.label}": main.text(measured.get(f"{part}_{main.name}"))
             for label, part in parts.items()
         },
     }
+
+
+def _cost(studio: Studio, run: Run, genotype: Genotype) -> Cost | None:
+    try:
+        return studio.cost(run.id, genotype)
+    except (NotFound, DataError):
+        return None
 
 
 def size_figures(genotype: Genotype, cost: Cost | None) -> dict[str, str]:

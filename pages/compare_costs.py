@@ -131,10 +131,8 @@ def parallel_axes(
         axis_of(diff.label, [_plain(diff.name, value) for value in diff.values])
         for diff in diffs[:MOST_AXES]
     ]
-    main = main_figure(runs[0].config.task)
     figures: dict[str, list[Any]] = {
-        f"→ {main.label}": [run.progress.score for run in runs],
-        "→ gap": [run.progress.gap for run in runs],
+        **_scores(runs),
         "→ k parameters": [_parameters(studio, run, genotypes) for run in runs],
         "→ minutes": [run.progress.seconds / 60 or None for run in runs],
     }
@@ -144,6 +142,21 @@ def parallel_axes(
         if sum(value is not None for value in values) > 1
     }
     return settings + [axis_of(label, values) for label, values in told.items()]
+
+
+def _scores(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    """Main figure and gap, where all runs measure them on one scale.
+
+    Tasks have other units, and a child with inherited weights is no trained network.
+    """
+    if len({run.config.task for run in runs}) > 1:
+        return {}
+    gaps = {"→ gap": [run.progress.gap for run in runs]}
+    names = {run.progress.score_name for run in runs if run.progress.score_name}
+    if len(names) != 1:
+        return gaps
+    label = metric(names.pop()).label
+    return {f"→ {label[0].lower()}{label[1:]}": [run.progress.score for run in runs], **gaps}
 
 
 def _plain(name: str, value: Any) -> Any:

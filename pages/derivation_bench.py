@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.bench import Bench, own_rule
+from app.bench import Bench
 from app.job_widgets import job_button
 from app.studio import Studio
 from app.truth import TruthTables
@@ -48,8 +48,8 @@ HELP = {
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def rule_from_address(run: Run, address: Mapping[str, str]) -> DerivationRule:
-    """The rule in the address; what is not there is the run's own.
+def rule_from_address(own: DerivationRule, address: Mapping[str, str]) -> DerivationRule:
+    """The rule in the address; what is not there is the search's own.
 
     Raises:
         InvalidConfig: A parameter has no such value.
@@ -58,12 +58,11 @@ def rule_from_address(run: Run, address: Mapping[str, str]) -> DerivationRule:
     for parameter, name in IN_ADDRESS.items():
         if name in address:
             changes[parameter] = _read(parameter, address[name])
-    return replace(own_rule(run), **changes)
+    return replace(own, **changes)
 
 
-def address_of(run: Run, rule: DerivationRule) -> dict[str, str]:
-    """What of a rule has to stand in the address: where it differs from the run's own."""
-    own = own_rule(run)
+def address_of(own: DerivationRule, rule: DerivationRule) -> dict[str, str]:
+    """What of a rule has to stand in the address: where it differs from the search's own."""
     read = ("name", *RULES[rule.name].parameters)
     given = {name: (getattr(rule, name), getattr(own, name)) for name in read}
     return {
@@ -78,22 +77,26 @@ def parameters_of(rule: DerivationRule) -> list[str]:
     return [p for p in RULES[rule.name].parameters if p != "none_pooled" or rule.scope == "node"]
 
 
-def choose_rule(run: Run) -> DerivationRule:
+def choose_rule(run: Run, own: DerivationRule) -> DerivationRule:
     """Draw the controls; a change goes to the address, so that everything follows it.
 
     A random search has none: it keeps the best of the cells that it has trained.
+
+    Args:
+        run: The search.
+        own: Its rule at the chosen moment, where the controls stand at first.
     """
     if not run.search.derives:
         st.caption(
             f"A random search derives nothing. It trains {run.search.candidates} cells one after "
             "the other and keeps the best so far, which this is."
         )
-        return own_rule(run)
+        return own
     try:
-        rule = rule_from_address(run, st.query_params.to_dict())
+        rule = rule_from_address(own, st.query_params.to_dict())
     except InvalidConfig as error:
         st.error(plain(str(error)), icon=":material/error:")
-        rule = own_rule(run)
+        rule = own
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen: Any = st.selectbox(
             "Rule",
@@ -107,12 +110,12 @@ def choose_rule(run: Run) -> DerivationRule:
         for parameter in parameters_of(rule):
             value = _control(run, rule, parameter)
             changed = replace(changed, **{parameter: value})
-    own = " This is the search's own rule." if rule == own_rule(run) else ""
-    st.caption(RULES[rule.name].description + " *none* is dropped afterwards." + own)
+    words = " This is the search's own rule." if rule == own else ""
+    st.caption(RULES[rule.name].description + " *none* is dropped afterwards." + words)
     if changed != rule:
         for name in IN_ADDRESS.values():
             st.query_params.pop(name, None)
-        for name, text in address_of(run, changed).items():
+        for name, text in address_of(own, changed).items():
             st.query_params[name] = text
         st.rerun()
     return rule

@@ -1,5 +1,6 @@
 """New search: a form over the config's own fields."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -164,11 +165,18 @@ def choices_of(studio: Studio, task: str) -> dict[str, dict[Any, str]]:
 
 def device_choices(devices: list[Device]) -> dict[str, str]:
     """What a person may ask for: anything, the CPU, or a GPU of a living engine."""
-    choices = {"auto": "Any free device", "cpu": "CPU"}
-    for device in devices:
-        if device.index is not None:
-            choices[device.id] = f"{device.label} ({device.memory_bytes / 2**30:.0f} GiB)"
-    return choices
+    gpus = [device for device in devices if device.index is not None]
+    times = Counter(map(gpu_words, gpus))
+    labels = {
+        gpu.id: gpu_words(gpu) + (f", {gpu.id}" if times[gpu_words(gpu)] > 1 else "")
+        for gpu in gpus
+    }
+    return {"auto": "Any free device", "cpu": "CPU", **labels}
+
+
+def gpu_words(gpu: Device) -> str:
+    """What people know a GPU by; those of two machines may share it."""
+    return f"{gpu.label} ({gpu.memory_bytes / 2**30:.0f} GiB, cuda:{gpu.index})"
 
 
 def _fields(studio: Studio, start: SearchConfig, preset_name: str) -> dict[str, Any]:

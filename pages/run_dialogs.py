@@ -122,15 +122,24 @@ def _delete(studio: Studio, runs: list[Run]) -> None:
             st.rerun()
     if not sure:
         return
-    try:
-        for run in deletable:
+    refusals = delete_all(studio, deletable)
+    for words in refusals:
+        st.error(plain(words), icon=":material/error:")
+    if not refusals:
+        done()
+
+
+def delete_all(studio: Studio, runs: Sequence[Run]) -> list[str]:
+    """Delete what can be deleted; why the others cannot, a sentence each."""
+    refusals = []
+    for run in runs:
+        try:
             studio.delete(run.id)
-    except NotFound:
-        pass  # somebody else was faster, which is what was wanted
-    except StudioError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    done()
+        except NotFound:
+            continue  # somebody else was faster, which is what was wanted
+        except StudioError as error:
+            refusals.append(str(error))
+    return refusals
 
 
 @st.dialog("Family", width="large", on_dismiss=close)

@@ -57,7 +57,7 @@ def steer_buttons(run: Run) -> None:
             ":material/tune:",
             "Other settings for this search from its next step on.",
         )
-    if run.progress.step:
+    if run.progress.step and run.search.derives:
         _button(
             run,
             "fork",

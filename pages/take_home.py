@@ -12,7 +12,7 @@ from app.job_widgets import job_button
 from app.studio import Studio
 from app.widgets import plain
 from engine.domain.catalog import Card
-from engine.domain.errors import NotFound
+from engine.domain.errors import StudioError
 from engine.domain.genotype import Genotype, to_json
 from engine.domain.metrics import main_figure
 from engine.domain.run import Checkpoint, Run
@@ -131,7 +131,7 @@ def _download(studio: Studio, run: Run, name: str, genotype: Genotype) -> None:
     if name not in SLOW:
         try:
             content = studio.export(run.id, name, genotype=genotype).content
-        except NotFound as error:
+        except StudioError as error:
             st.caption(plain(str(error)))
             return
     st.download_button(

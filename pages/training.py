@@ -64,10 +64,10 @@ def all_seeds(studio: Studio, run: Run) -> None:
 
 
 def seed_rows(runs: list[Run], tested: Mapping[int, float]) -> list[dict[str, Any]]:
-    """One row of plain values a training of a seed."""
+    """One row of plain values a training; ``tested`` is by the number of the run."""
     rows = []
     for run in runs:
-        value = tested.get(run.config.seed)
+        value = tested.get(run.id)
         word, main = state_word(run), main_figure(run.config.task)
         rows.append(
             {

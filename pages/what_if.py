@@ -124,7 +124,7 @@ def _keep(studio: Studio, run: Run, edited: Genotype) -> None:
         st.download_button(
             "Download the genotype",
             data=to_json(edited),
-            file_name=studio.file_name(run.id, edited, "json"),
+            file_name=studio.file_name(run.id, edited, ".json"),
             mime="application/json",
             on_click="ignore",
             icon=":material/data_object:",

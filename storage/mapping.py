@@ -96,7 +96,7 @@ def annotation_columns(
     """The columns of a run that a person writes, without those that stay as they are."""
     columns = {
         "tags": None if tags is None else json.dumps(sorted(set(tags)), ensure_ascii=False),
-        "notes": notes,
+        "notes": None if notes is None else storable(notes),
         "archived": archived,
     }
     return {name: value for name, value in columns.items() if value is not None}

@@ -1,7 +1,7 @@
 """The runs in the memory of one process, for tests and trials without a disk."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -164,7 +164,7 @@ class MemoryStore(MemoryChanges, MemoryJobs):
             self._runs[run_id] = replace(
                 run,
                 tags=run.tags if tags is None else tuple(sorted(set(tags))),
-                notes=run.notes if notes is None else notes,
+                notes=run.notes if notes is None else mapping.storable(notes),
                 archived=run.archived if archived is None else archived,
             )
             return self._runs[run_id]
@@ -186,16 +186,18 @@ class MemoryStore(MemoryChanges, MemoryJobs):
         *,
         why: str,
         attempt: int | None = None,
+        sources: Collection[RunState] | None = None,
         failure: FailureReason | None = None,
         error: str | None = None,
         crashed: bool = False,
     ) -> Run:
         """See :class:`RunStore`."""
+        allowed = sources_of(to) if sources is None else sources_of(to) & set(sources)
         with self._lock:
             run = self.run(run_id) if attempt is None else self._owned(run_id, attempt)
-            if run.state not in sources_of(to):
+            if run.state not in allowed:
                 asked = f"run {run_id} to become {to.value!r}"
-                raise refusals.wrong_state(asked, run.state, sources_of(to))
+                raise refusals.wrong_state(asked, run.state, allowed)
             return self._move(run, to, why, failure=failure, error=error, crashed=crashed)
 
     def claim(self, run_id: int, *, node: str, device: Device) -> Run | None:

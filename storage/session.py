@@ -6,6 +6,8 @@ one that can only read. Writers begin with ``BEGIN IMMEDIATE``, so that they wai
 for each other instead of failing in the middle. PostgreSQL: one pool for both.
 """
 
+import re
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,9 @@ BUSY_TIMEOUT_SECONDS = 30
 NETWORK_FILESYSTEMS = frozenset(
     {"nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "fuse.sshfs", "davfs"}
 )
+
+REDACTED = re.compile(r"//.*@", re.DOTALL)
+"""What may hold a password in an address that cannot be read."""
 
 _SQLITE_FULL = 13
 _POSTGRES_FULL = "53100"
@@ -56,7 +61,7 @@ class Database:
         Raises:
             DiskFull: There was no room; nothing was changed.
         """
-        with _refuse_when_full(self.url), self.state.begin() as connection:
+        with refuse_when_full(self.url), self.state.begin() as connection:
             yield connection
 
     @contextmanager
@@ -66,7 +71,7 @@ class Database:
         Raises:
             DiskFull: There was no room; nothing was changed.
         """
-        with _refuse_when_full(self.url), self.telemetry.begin() as connection:
+        with refuse_when_full(self.url), self.telemetry.begin() as connection:
             yield connection
 
     @contextmanager
@@ -89,7 +94,8 @@ def connect(address: str) -> Database:
 
     Raises:
         InvalidConfig: The URL is of another kind.
-        UnsafeDatabase: An SQLite file would lie on a network file system.
+        UnsafeDatabase: An SQLite file would lie on a network file system, or in
+            a folder that cannot be made.
     """
     url = _parse(address)
     if url.get_backend_name() == "sqlite":
@@ -100,8 +106,8 @@ def connect(address: str) -> Database:
 def _parse(address: str) -> URL:
     try:
         url = make_url(address)
-    except ArgumentError:
-        raise _unknown_database(address) from None
+    except (ArgumentError, ValueError):
+        raise _unknown_database(REDACTED.sub("//…@", address)) from None
     backend = url.get_backend_name()
     if backend == "sqlite" and url.database not in {None, "", ":memory:"}:
         return url
@@ -161,7 +167,15 @@ def _mounts() -> list[tuple[str, str]]:
 def _connect_sqlite(url: URL) -> Database:
     path = Path(str(url.database)).expanduser().resolve()
     refuse_network(path, _mounts())
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnsafeDatabase(
+            asked=f"the SQLite database {str(path)!r}",
+            found=f"that its folder cannot be made ({error.strerror})",
+            allowed="a folder that this account may write",
+            advice="set EGS_HOME to one, or EGS_DATABASE_URL to a database",
+        ) from None
     url = url.set(database=str(path))
     writer = ("journal_mode=WAL", "foreign_keys=ON")
     return Database(
@@ -204,11 +218,16 @@ def _connect_postgres(url: URL) -> Database:
 
 
 @contextmanager
-def _refuse_when_full(url: URL) -> Iterator[None]:
+def refuse_when_full(url: URL) -> Iterator[None]:
+    """Turn a full disk into its sentence, for SQLAlchemy's errors and the driver's own.
+
+    Raises:
+        DiskFull: There was no room.
+    """
     try:
         yield
-    except OperationalError as error:
-        if not _is_full(error.orig):
+    except (OperationalError, sqlite3.OperationalError) as error:
+        if not _is_full(error.orig if isinstance(error, OperationalError) else error):
             raise
         raise DiskFull(
             asked=f"a write to the database {url.render_as_string(hide_password=True)!r}",

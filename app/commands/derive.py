@@ -51,7 +51,7 @@ def derive(
     if not changes and not figures:
         print(to_json(studio.derive(run_id, step)), end="")
         return
-    found = bench(studio, run_id, step, changed_rule(studio.run(run_id), **changes))
+    found = bench(studio, run_id, step, changed_rule(studio, studio.run(run_id), step, **changes))
     if not figures:
         print(to_json(found.genotype), end="")
     elif as_json:

@@ -103,7 +103,8 @@ def origin_of(studio: Studio, architecture: str, step: int | None, rule: str | N
     run = studio.run(int(architecture))
     if rule is None:
         return origin_of_run(run, studio.derive(run.id, step))
-    return origin_of_run(run, bench(studio, run.id, step, changed_rule(run, name=rule)).genotype)
+    changed = changed_rule(studio, run, step, name=rule)
+    return origin_of_run(run, bench(studio, run.id, step, changed).genotype)
 
 
 def _wait(studio: Studio, settings: Settings, runs: Sequence[Run], *, quiet: bool) -> list[Run]:
@@ -126,7 +127,11 @@ def print_evaluation(found: Evaluation) -> None:
     main = main_figure(found.runs[0].config.task)
     print_rows(
         ("Seed", metric(found.figure).label),
-        [(seed, main.text(value)) for seed, value in found.values.items()],
+        [
+            (run.config.seed, main.text(found.values[run.id]))
+            for run in found.runs
+            if run.id in found.values
+        ],
     )
     print(sentence(found))
 
@@ -142,7 +147,11 @@ def json_of(studio: Studio, found: Evaluation) -> dict[str, Any]:
     ]
     return {
         "figure": found.figure,
-        "values": [{"seed": seed, "value": value} for seed, value in found.values.items()],
+        "values": [
+            {"seed": run.config.seed, "value": found.values[run.id]}
+            for run in found.runs
+            if run.id in found.values
+        ],
         "mean": found.spread.mean if found.spread else None,
         "standard_deviation": found.spread.deviation if found.spread else None,
         "runs": runs,

@@ -11,7 +11,7 @@ from app.widgets import duration
 from engine.data.summaries import Summary, TextSummary
 from engine.domain.blocks import shares
 from engine.domain.genotype import to_darts
-from engine.domain.metrics import main_figure
+from engine.domain.metrics import main_figure, metric
 from engine.domain.snapshot import Series
 from engine.export.svg import draw_svg
 
@@ -287,13 +287,12 @@ def trainings(facts: Facts) -> Html:
 
 
 def _trainings(facts: Facts) -> Html:
-    main = main_figure(facts.run.config.task)
     rows = []
     for run in facts.trainings:
-        part = (run.progress.score_name or "").partition("_")[0]
-        reached = f"{part} {main.text(run.progress.score)}" if part else "–"
+        part, main = run.progress.score_name, main_figure(run.config.task)
+        reached = f"{metric(part).label} {main.text(run.progress.score)}" if part else "–"
         rows.append((run.name, run.id, run.config.seed, run.state.value, reached))
-    return table(("Training", "Run", "Seed", "State", main.label.capitalize()), rows)
+    return table(("Training", "Run", "Seed", "State", "Reached"), rows)
 
 
 def section(title: str, body: str, *, kind: str = "") -> Html:

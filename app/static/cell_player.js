@@ -94,7 +94,7 @@ class Player {
   take(message) {
     if (this.status.attempt !== undefined && message.header.attempt !== this.status.attempt) {
       this.status = message.header
-      this.frames.clear()
+      this.forget()
       return { lively: true, ended: false, more: true }
     }
     this.status = message.header
@@ -102,6 +102,14 @@ class Player {
     if (grew) this.received()
     this.describe()
     return { ...message.header, more: grew && message.header.n >= 20000 }
+  }
+
+  /** Another attempt may have taken history back: all frames come anew, and the moment is found again. */
+  forget() {
+    if (!this.live && this.position >= 0) this.wanted = this.frames.steps[this.position]
+    this.playing = false
+    this.position = -1
+    this.frames.clear()
   }
 
   received() {

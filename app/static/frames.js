@@ -31,6 +31,7 @@ export class Frames {
   }
 
   clear() {
+    this.generation = (this.generation ?? 0) + 1 // tells a history that was taken back from the one before
     this.count = 0
     this.stride = 1
     this.steps = new Uint32Array(1024)

@@ -138,7 +138,8 @@ class History {
 
   /** What a moment changes: the marks, and once a second the pictures of a search that goes on. */
   follow() {
-    if (this.frames.count !== this.drawnCount) this.grow()
+    const { count, generation } = this.frames
+    if (count !== this.drawnCount || generation !== this.drawnGeneration) this.grow()
     this.mark()
   }
 
@@ -171,6 +172,7 @@ class History {
     this.waiting.hidden = true
     this.body.hidden = false
     this.drawnCount = this.frames.count
+    this.drawnGeneration = this.frames.generation
     this.root.dataset.n = String(this.drawnCount)
     this.drawMaps()
     this.drawCharts()

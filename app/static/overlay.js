@@ -161,7 +161,7 @@ class Overlay {
   make(series, log, shape) {
     const width = this.place.clientWidth
     if (!width) return
-    const range = this.plot && this.zoomed && this.shape === shape ? { min: this.plot.scales.x.min, max: this.plot.scales.x.max } : null
+    const range = this.plot && this.zoomed ? { min: this.plot.scales.x.min, max: this.plot.scales.x.max } : null
     this.plot?.destroy()
     const style = getComputedStyle(this.root)
     const grid = style.getPropertyValue("--st-border-color").trim() || "#8884"

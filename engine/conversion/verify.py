@@ -14,12 +14,17 @@ from pathlib import Path
 from types import ModuleType
 
 FOLDER = Path(__file__).resolve().parent
+NEEDED = ("torch", "onnxruntime")
 
 
 def main() -> int:
     """All checks; the exit code."""
     listed = json.loads((FOLDER / "bundle.json").read_text("utf-8"))
     checks = [check_files(listed["files"])]
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"Cannot run the network: run `pip install {' '.join(missing)}`, then this again.")
+        return 1
     if checks[0]:
         checks += check_answers(listed)
     print("All checks passed." if all(checks) else "A check FAILED.")

@@ -77,7 +77,10 @@ def opened(path: Path) -> Image.Image:
 
 
 def decoded(path: Path) -> Image.Image:
-    """The first frame, upright if its remarks tell how: mode L if the file is grey, else RGB."""
+    """The first frame, upright if its remarks tell how: mode L if the file is grey, else RGB.
+
+    Where it is transparent it shows white, not the colours that nobody sees.
+    """
     with opened(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         file.load()
@@ -86,7 +89,14 @@ def decoded(path: Path) -> Image.Image:
             image = Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8))
         if image.mode in {"I", "F"}:
             raise ValueError("32 bits a pixel")
-        return image.convert("L" if is_grey(image.mode) else "RGB")
+        return _on_white(image).convert("L" if is_grey(image.mode) else "RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    above = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -198,17 +198,18 @@ class RunStore(Protocol):
         *,
         why: str,
         attempt: int | None = None,
+        sources: Collection[RunState] | None = None,
         failure: FailureReason | None = None,
         error: str | None = None,
         crashed: bool = False,
     ) -> Run:
         """Compare-and-set along ``TRANSITIONS`` and log it.
 
-        With ``attempt``, fenced. Leaving RUNNING clears request, device and
-        handle and frees the device; entering QUEUED clears failure and
-        ``ended_at``; entering an ended state sets ``ended_at``. ``crashed``
-        adds one to the crashes in a row; a QUEUED after FAILED or PAUSED
-        sets them to 0.
+        With ``attempt``, fenced; with ``sources``, from these states only.
+        Leaving RUNNING clears request, device and handle and frees the device;
+        entering QUEUED clears failure and ``ended_at``; entering an ended
+        state sets ``ended_at``. ``crashed`` adds one to the crashes in a row;
+        a QUEUED after FAILED or PAUSED sets them to 0.
 
         Raises:
             WrongState: The present state does not lead there.

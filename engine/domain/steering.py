@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.domain.config import SearchConfig, make_config
-from engine.domain.errors import InvalidConfig
+from engine.domain.errors import InvalidConfig, WrongState
 from engine.domain.run import Run
 
 ORIGIN = ("origin", "origin_step", "origin_weights")
@@ -149,7 +149,9 @@ def forked(
 
     Raises:
         InvalidConfig: A setting is fixed or has no such value.
+        WrongState: The other one is a random search.
     """
+    _refuse_random(origin)
     for name in changes:
         if name in FIXED or name in {"origin", "origin_step"}:
             raise InvalidConfig(
@@ -162,6 +164,17 @@ def forked(
     return make_config({**dict(config), **fresh, **changes})
 
 
+def _refuse_random(origin: Run) -> None:
+    """Random cells owe nothing to the ones before them, so that there is no state to inherit."""
+    if not origin.search.derives:
+        raise WrongState(
+            asked=f"a fork of run {origin.id}",
+            found="a random search, which has no probabilities to start from",
+            allowed="a search that trains probabilities",
+            advice="start a new search with its settings and another seed",
+        )
+
+
 def check_origin(config: SearchConfig, runs: Iterable[Run]) -> Run | None:
     """The search that a fork starts from; None where it starts anew.
 
@@ -171,6 +184,7 @@ def check_origin(config: SearchConfig, runs: Iterable[Run]) -> Run | None:
 
     Raises:
         InvalidConfig: There is no such search, or it differs in what is fixed.
+        WrongState: It is a random search.
     """
     if not config.origin:
         return None
@@ -182,6 +196,7 @@ def check_origin(config: SearchConfig, runs: Iterable[Run]) -> Run | None:
             allowed="the uid of a search that is still there",
             advice="fork a search of the list with `egs fork RUN`",
         )
+    _refuse_random(found)
     for name in FIXED:
         theirs, ours = getattr(found.config, name), getattr(config, name)
         if theirs != ours:

@@ -12,5 +12,4 @@ CHECKPOINT = Exporter(
     ),
     extension=".pt",
     media_type="application/octet-stream",
-    render=None,
 )

@@ -2,10 +2,10 @@
 
 from engine.domain.catalog import Card
 from engine.domain.genotype import Genotype, to_darts
-from engine.export.exporter import TEXT, Exporter, Shape
+from engine.export.exporter import TEXT, Exporter
 
 
-def render_darts(genotype: Genotype, _: Shape) -> bytes:
+def write_darts(genotype: Genotype) -> bytes:
     """One line of DARTS text, UTF-8."""
     return (to_darts(genotype) + "\n").encode()
 
@@ -20,5 +20,5 @@ DARTS = Exporter(
     ),
     extension=".txt",
     media_type="text/plain",
-    render=render_darts,
+    write=write_darts,
 )

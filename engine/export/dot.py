@@ -61,6 +61,5 @@ DOT = Exporter(
     ),
     extension=".dot",
     media_type="text/vnd.graphviz",
-    render=None,
     draw=draw_dot,
 )

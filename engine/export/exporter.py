@@ -18,14 +18,15 @@ Shape = NetworkShape | LanguageShape
 
 @dataclass(frozen=True)
 class Exporter:
-    """An export format; where both functions are None, the checkpoint itself is the file.
+    """An export format; where no function is given, the checkpoint itself is the file.
 
     Attributes:
         card: Its name, label and one sentence.
         extension: End of its file names, with the dot.
         media_type: For the browser.
-        render: The file's content from a genotype and the shape of the run's
-            network.
+        write: The file's content from a genotype alone.
+        render: The same for a format that holds the whole network: from a
+            genotype and the shape of the run's network.
         draw: The same for a format that shows the operations to people: from
             a genotype and the catalogue with their labels.
     """
@@ -33,13 +34,14 @@ class Exporter:
     card: Card
     extension: str
     media_type: str
-    render: Callable[[Genotype, Shape], bytes] | None
+    write: Callable[[Genotype], bytes] | None = None
+    render: Callable[[Genotype, Shape], bytes] | None = None
     draw: Callable[[Genotype, Catalog], bytes] | None = None
 
     @property
     def is_checkpoint(self) -> bool:
         """Whether the file lies in the artifact store already."""
-        return self.render is None and self.draw is None
+        return self.write is None and self.render is None and self.draw is None
 
     def filename(self, stem: str) -> str:
         """The file's name from the part that names the run and step."""

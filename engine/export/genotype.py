@@ -2,10 +2,10 @@
 
 from engine.domain.catalog import Card
 from engine.domain.genotype import Genotype, to_json
-from engine.export.exporter import TEXT, Exporter, Shape
+from engine.export.exporter import TEXT, Exporter
 
 
-def render_genotype(genotype: Genotype, _: Shape) -> bytes:
+def write_genotype(genotype: Genotype) -> bytes:
     """The genotype's JSON, UTF-8."""
     return to_json(genotype).encode()
 
@@ -19,5 +19,5 @@ GENOTYPE = Exporter(
     ),
     extension=".json",
     media_type="application/json",
-    render=render_genotype,
+    write=write_genotype,
 )

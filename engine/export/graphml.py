@@ -26,6 +26,5 @@ GRAPHML = Exporter(
     ),
     extension=".graphml",
     media_type="application/graphml+xml",
-    render=None,
     draw=draw_graphml,
 )

@@ -70,6 +70,5 @@ PNG = Exporter(
     ),
     extension=".png",
     media_type="image/png",
-    render=None,
     draw=draw_png,
 )

@@ -198,6 +198,5 @@ SVG = Exporter(
     ),
     extension=".svg",
     media_type="image/svg+xml",
-    render=None,
     draw=draw_svg,
 )

@@ -2,10 +2,10 @@
 
 from engine.domain.catalog import Card
 from engine.domain.genotype import Genotype, to_tuple_text
-from engine.export.exporter import TEXT, Exporter, Shape
+from engine.export.exporter import TEXT, Exporter
 
 
-def render_tuple(genotype: Genotype, _: Shape) -> bytes:
+def write_tuple(genotype: Genotype) -> bytes:
     """Python text that defines the tuple, UTF-8."""
     return to_tuple_text(genotype).encode()
 
@@ -19,5 +19,5 @@ TUPLE = Exporter(
     ),
     extension="-genotype.py",
     media_type="text/x-python",
-    render=render_tuple,
+    write=write_tuple,
 )

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import psutil
 
+MODULE = ("-P", "-m")
+"""How Python starts a process of the studio: a file ``app.py`` in the folder where somebody
+happens to be is not taken for the studio's."""
+
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SAME_SECONDS = 0.05
 

@@ -18,6 +18,7 @@ from engine.domain.ports import Clock, Device, Launcher, RunStore
 from engine.domain.run import RunState
 from engine.runtime.devices import CPU, find_cpu, names_of
 from engine.runtime.failures import last_words
+from engine.runtime.identity import MODULE
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class JobRules:
 
 def job_command(job_id: int, attempt: int) -> list[str]:
     """The command line of a job's process: numbers only, never text of a user."""
-    return [sys.executable, "-m", "app.cli", "job", str(job_id), "--attempt", str(attempt)]
+    return [sys.executable, *MODULE, "app.cli", "job", str(job_id), "--attempt", str(attempt)]
 
 
 class JobPlace:

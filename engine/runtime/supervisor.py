@@ -27,7 +27,7 @@ from engine.domain.run import EventKind, Request, Run, RunState
 from engine.runtime.alerts import Alerts
 from engine.runtime.devices import choose_device, names_of
 from engine.runtime.failures import last_words
-from engine.runtime.identity import ProcessIdentity, boot_id
+from engine.runtime.identity import MODULE, ProcessIdentity, boot_id
 from engine.runtime.job_place import JobPlace, job_command
 from engine.runtime.rules import Rules, job_rules, patience_seconds
 
@@ -39,7 +39,7 @@ TAIL_CHARACTERS = 4000
 
 def worker_command(run_id: int, attempt: int) -> list[str]:
     """The command line of a worker: numbers only, never text of a user."""
-    return [sys.executable, "-m", "app.cli", "worker", str(run_id), "--attempt", str(attempt)]
+    return [sys.executable, *MODULE, "app.cli", "worker", str(run_id), "--attempt", str(attempt)]
 
 
 class Supervisor:

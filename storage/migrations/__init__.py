@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from engine.domain.errors import NewerDatabase, UnsafeDatabase
-from storage.session import Database, sqlite_engine
+from storage.session import Database, refuse_when_full, sqlite_engine
 from storage.tables import metadata
 
 if TYPE_CHECKING:
@@ -37,13 +37,16 @@ def migrate(database: Database, *, scripts: Path = SCRIPTS, head: str = HEAD) ->
     Raises:
         NewerDatabase: The database has a revision that this version does not know.
         UnsafeDatabase: It cannot be opened, or holds something else.
+        DiskFull: There is no room for the copy or the upgrade; the database is
+            as it was.
     """
     present = _present_revision(database)
     if present == head:
         return
     _refuse_unknown(database, present, scripts, head)
     if database.is_sqlite:
-        _migrate_sqlite(database, present, scripts, head)
+        with refuse_when_full(database.url):
+            _migrate_sqlite(database, present, scripts, head)
     else:
         with database.state.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -144,8 +147,11 @@ def _copy_beside(database: Database, present: str, head: str) -> None:
         return
     part = path.with_name(f"{copy.name}.part")
     part.unlink(missing_ok=True)
-    with database.state.connect() as connection:
-        raw = connection.connection.driver_connection
-        assert raw is not None
-        raw.execute("VACUUM INTO ?", (str(part),)).close()
-    part.replace(copy)
+    try:
+        with database.state.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            raw.execute("VACUUM INTO ?", (str(part),)).close()
+        part.replace(copy)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Runs: their rows, states, leases and wishes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -163,13 +163,15 @@ class RunRows(Room):
         *,
         why: str,
         attempt: int | None = None,
+        sources: Collection[RunState] | None = None,
         failure: FailureReason | None = None,
         error: str | None = None,
         crashed: bool = False,
     ) -> Run:
         """See :class:`RunStore`."""
+        allowed = sources_of(to) if sources is None else sources_of(to) & set(sources)
         changes = self._changes_of(to, failure=failure, error=error, crashed=crashed)
-        conditions = [in_states(sources_of(to))]
+        conditions = [in_states(allowed)]
         if attempt is not None:
             conditions += [run.c.attempt == attempt, in_states({RunState.RUNNING})]
         with self.database.write() as connection:
@@ -183,7 +185,7 @@ class RunRows(Room):
                 ):
                     raise refusals.fenced(run_id, attempt, state, before["attempt"])
                 asked = f"run {run_id} to become {to.value!r}"
-                raise refusals.wrong_state(asked, state, sources_of(to))
+                raise refusals.wrong_state(asked, state, allowed)
             free(connection, run_id)
             self.log(
                 connection,

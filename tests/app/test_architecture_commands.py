@@ -12,7 +12,7 @@ from tests.e2e.seeding import seed_run
 def test_derive_prints_the_architecture_of_the_rule_asked_for(studio, egs):
     run = seed_run(studio.store, studio.artifacts, count=40)
     said = egs("derive", run.id, "--snapshot", 200, "--rule", "draw", "--seed", 3)
-    rule = changed_rule(run, name="draw", seed=3)
+    rule = changed_rule(studio, run, None, name="draw", seed=3)
     assert said.code == 0
     assert from_json(said.out) == bench(studio, run.id, 200, rule).genotype
     assert from_json(egs("derive", run.id).out) == studio.derive(run.id)
@@ -21,7 +21,7 @@ def test_derive_prints_the_architecture_of_the_rule_asked_for(studio, egs):
 def test_derive_prints_the_figures_of_a_rule(studio, egs):
     run = seed_run(studio.store, studio.artifacts, count=40)
     arguments = ("derive", run.id, "--rule", "vote", "--votes", 9, "--no-pool-none", "--figures")
-    rule = changed_rule(run, name="vote", votes=9, none_pooled=False)
+    rule = changed_rule(studio, run, None, name="vote", votes=9, none_pooled=False)
     found = bench(studio, run.id, None, rule)
     said = egs(*arguments, "--json").json
     assert said["rule"] == "vote"

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from app.bench import bench, changed_rule, export_benched, own_rule
+from app.steering import change
 from app.studio import Studio
 from app.wiring import SystemClock
+from engine.domain.config import make_config
 from engine.domain.derivation import RULES, DerivationRule, derive
 from engine.domain.errors import InvalidConfig, NotFound, WrongState
 from engine.domain.genotype import from_json, to_json, to_masks
@@ -31,14 +33,14 @@ def run(studio: Studio) -> Run:
 def test_the_runs_own_rule_gives_what_the_studio_derives(studio, run):
     found = bench(studio, run.id)
     assert found.genotype == studio.derive(run.id)
-    assert found.genotype.rule == own_rule(run)
+    assert found.genotype.rule == own_rule(studio, run)
     assert found.cost == studio.cost(run.id, found.genotype)
     assert found.measured["child_accuracy"] == studio.snapshot(run.id).metrics["child_accuracy"]
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_is_written_into_its_genotype_and_read_again(studio, run, name):
-    rule = changed_rule(run, name=name, seed=4, threshold=0.3, votes=9, edges_kept=1)
+    rule = changed_rule(studio, run, None, name=name, seed=4, threshold=0.3, votes=9, edges_kept=1)
     found = bench(studio, run.id, 300, rule)
     again = from_json(to_json(found.genotype))
     assert again.rule == rule
@@ -75,11 +77,11 @@ def test_before_its_first_epoch_a_random_search_shows_the_cell_that_it_trains(st
 
 def test_another_rule_for_a_random_search_is_refused(studio, random_run):
     with pytest.raises(WrongState, match="derives nothing and keeps the best cell"):
-        changed_rule(random_run, name="vote")
+        changed_rule(studio, random_run, None, name="vote")
 
 
 def test_stability_counts_the_snapshots_just_before(studio, run):
-    rule = own_rule(run)
+    rule = own_rule(studio, run)
     found = bench(studio, run.id, 500, rule, last=20)
     space = studio.space(run)
     before = [s for s in studio.snapshots(run.id) if s.step < 500][-20:]
@@ -94,8 +96,23 @@ def test_the_first_snapshot_has_nothing_to_be_compared_with(studio, run):
     assert (found.stability, found.compared) == (None, 0)
 
 
+def test_after_a_change_of_the_draws_earlier_moments_keep_their_own_rule(studio):
+    run = seed_run(studio.store, studio.artifacts, count=60, upto=30, state=RunState.RUNNING)
+    epoch = studio.snapshots(run.id, epochs_only=True)[0]
+    before = bench(studio, run.id, epoch.step)
+    asked = change(studio, run.id, {"draws": 1})
+    config = make_config({**dict(run.config), "draws": 1})
+    studio.store.take_change(run.id, asked.number, config, step=run.progress.step, attempt=1)
+    assert studio.run(run.id).config.rule.draws == 1
+    after = bench(studio, run.id, epoch.step)
+    assert after.genotype.cells == before.genotype.cells == studio.derive(run.id, epoch.step).cells
+    assert after.genotype.rule.draws == run.config.draws > 1
+    assert after.measured == before.measured != {}
+    assert own_rule(studio, studio.run(run.id), epoch.step) == before.genotype.rule
+
+
 def test_another_architecture_has_no_measured_child(studio, run):
-    other = bench(studio, run.id, None, changed_rule(run, name="draw", seed=1))
+    other = bench(studio, run.id, None, changed_rule(studio, run, None, name="draw", seed=1))
     assert to_masks(other.genotype) != to_masks(studio.derive(run.id))
     assert other.measured == {}
 
@@ -112,7 +129,7 @@ def test_the_probability_of_single_draws_is_the_product_of_the_chosen(studio):
 
 
 def test_an_export_is_of_the_architecture_of_the_rule(studio, run):
-    rule = changed_rule(run, name="vote", votes=7, seed=2)
+    rule = changed_rule(studio, run, None, name="vote", votes=7, seed=2)
     exported = export_benched(studio, run.id, "genotype", 200, rule)
     assert from_json(exported.content.decode()) == bench(studio, run.id, 200, rule).genotype
 
@@ -124,9 +141,9 @@ def test_the_question_for_a_job_names_moment_and_code(studio, run):
 
 
 def test_the_scope_stays_that_of_the_search(studio, run):
-    assert changed_rule(run, name="top2").scope == run.config.scope
+    assert changed_rule(studio, run, None, name="top2").scope == run.config.scope
     with pytest.raises(InvalidConfig):
-        changed_rule(run, threshold=2.0)
+        changed_rule(studio, run, None, threshold=2.0)
 
 
 def test_a_run_without_snapshots_has_no_architecture(studio):

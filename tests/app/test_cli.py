@@ -12,6 +12,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from app import processes
 from app.processes import is_serving
 from app.settings import Settings
 from app.wiring import SystemClock
@@ -20,6 +21,7 @@ from engine.domain.genotype import from_json
 from engine.domain.ports import Device, RunStore
 from engine.domain.run import Progress, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
+from engine.runtime.supervisor import worker_command
 from storage.sql_store import SqlStore
 
 TINY = "--set epochs=1 --set cells=3 --set channels=4 --set train_limit=128 --set cpu_threads=1"
@@ -122,6 +124,27 @@ def test_command_line_that_cannot_be_read_is_one_sentence(egs, arguments):
 
 
 # Steering and looking
+
+
+def test_a_search_may_wait_behind_all_others(egs):
+    for _ in range(2):
+        egs("search", "--preset", "digits")
+    assert egs("queue", "priority", "1", "-5", "--json").json["priority"] == -5
+    assert [run["id"] for run in egs("queue", "--json").json] == [2, 1]
+    assert egs("queue", "priority", "1", "--nonsense").code == 2
+
+
+def test_notes_in_another_encoding_are_kept_readable(egs):
+    egs("search", "--preset", "digits")
+    said = egs("label", "1", "--notes", os.fsdecode(b"caf\xe9"), "--json")
+    assert said.code == 0
+    assert said.json["notes"] == "caf\\udce9"
+
+
+def test_a_file_and_json_do_not_share_a_stream(egs):
+    said = egs("export", "1", "--format", "genotype", "-o", "-", "--json")
+    assert (said.code, said.out) == (2, "")
+    assert "both -o - and --json" in said.err
 
 
 def test_life_of_a_queued_search(egs):
@@ -345,14 +368,27 @@ def test_interrupted_waiting_leaves_the_search_alone_and_says_how_to_pause_it(ho
     until(lambda: not store.nodes())
 
 
+@pytest.mark.parametrize(
+    "command", [(*processes.ENGINE, "--help"), (*worker_command(1, 1)[1:-3], "--help")]
+)
+def test_a_file_of_the_same_name_in_this_folder_is_not_run(tmp_path, command):
+    (tmp_path / "app.py").write_text("raise SystemExit('another program')")
+    (tmp_path / "engine").mkdir()
+    command = [sys.executable, *command]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage" in done.stdout
+
+
 @pytest.mark.process
-def test_up_serves_the_pages_and_an_engine_and_ends_both(home, store):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_up_serves_the_pages_and_an_engine_and_ends_both(home, store, number):
     process = start("up")
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.strip() == f"EGS Studio is at http://127.0.0.1:{os.environ['EGS_PORT']}"
     until(lambda: len(store.nodes()) == 1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert store.nodes() == []

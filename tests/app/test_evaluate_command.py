@@ -51,7 +51,7 @@ def test_snapshot_and_rule_say_which_architecture_is_trained(studio, egs, found)
     egs("evaluate", found.id, "--snapshot", 100, "--rule", "top2", "--name", "other")
     (config,) = trainings(studio)
     genotype = from_json(config.genotype)
-    rule = changed_rule(found, name="top2")
+    rule = changed_rule(studio, found, 100, name="top2")
     assert genotype == bench(studio, found.id, 100, rule).genotype
     assert genotype.lineage["step"] == 100
     assert genotype.rule == rule

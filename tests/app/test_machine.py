@@ -1,11 +1,13 @@
 """Devices, disk and logs of this machine."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from app.machine import TAIL_LINES, disk_of, log_files, tail, use_by_device
+from app import machine
+from app.machine import TAIL_LINES, Use, disk_of, log_files, tail, use_by_device
 from app.settings import Settings
 from app.wiring import open_store
 
@@ -19,6 +21,24 @@ def test_the_cpu_is_in_use():
     use = use_by_device()["cpu"]
     assert 0 <= use.load <= 1
     assert 0 < use.memory_bytes <= psutil.virtual_memory().total
+
+
+def test_a_gpu_that_does_not_tell_its_load_leaves_the_others(monkeypatch):
+    """Drivers refuse it for GPUs that are shared out in parts; there is none here."""
+
+    def found(index: int):
+        if index == 0:
+            raise machine.pynvml.NVMLError(machine.pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return "GPU-b", Use(0.5, 2**30)
+
+    @contextmanager
+    def works():
+        yield True
+
+    monkeypatch.setattr(machine, "_driver", works)
+    monkeypatch.setattr(machine, "_gpu", found)
+    monkeypatch.setattr(machine.pynvml, "nvmlDeviceGetCount", lambda: 2)
+    assert set(use_by_device()) == {"cpu", "GPU-b"}
 
 
 def test_disk_counts_the_database_and_every_file(settings: Settings):

@@ -211,9 +211,12 @@ def test_changes_family_and_trainings_are_told(studio: Studio):
     member = rows(part(page, "Family").find("table"))[2]
     assert member[:3] == ["└ Fewer draws", str(fork.id), "queued"]
     assert member[-1] == f"from step {step}; Draws M: 4 → 2"
-    assert rows(part(page, "Trained from scratch").find("table"))[1][:2] == [
+    assert rows(part(page, "Trained from scratch").find("table"))[1] == [
         training.name,
         str(training.id),
+        "0",
+        "completed",
+        "Test accuracy 96.5 %",
     ]
     assert "checkpoint" in words(part(page, "Log"))
 

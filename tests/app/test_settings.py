@@ -48,6 +48,13 @@ def test_wrong_number_is_one_sentence(value: str) -> None:
     )
 
 
+@pytest.mark.parametrize(("value", "allowed"), [("", False), ("0", False), ("1", True)])
+def test_remote_addresses_are_allowed_by_1_only(value: str, allowed: bool) -> None:
+    assert Settings.from_environment({"EGS_ALLOW_REMOTE": value}).allow_remote is allowed
+    with pytest.raises(InvalidConfig, match="EGS_ALLOW_REMOTE='no'"):
+        Settings.from_environment({"EGS_ALLOW_REMOTE": "no"})
+
+
 def test_settings_open_a_store_and_artifacts(tmp_path: Path) -> None:
     settings = Settings.from_environment({"EGS_HOME": str(tmp_path / "new home")})
     assert open_store(settings).runs() == []

@@ -268,6 +268,27 @@ def test_running_search_is_not_resumed(studio):
     assert studio.run(run.id).state is RunState.RUNNING
 
 
+def test_a_second_resume_does_not_take_a_run_from_its_process(studio, monkeypatch):
+    run = started(studio)
+    paused = studio.store.transition(run.id, RunState.PAUSED, why="asked", attempt=run.attempt)
+    studio.resume(run.id)
+    again = studio.store.claim(run.id, node="a", device=CPU)
+    real, told = studio.store.run, [paused]  # what another tab has read before
+    monkeypatch.setattr(studio.store, "run", lambda number: told.pop() if told else real(number))
+    with pytest.raises(WrongState):
+        studio.resume(run.id)
+    assert studio.run(run.id) == again
+
+
+def test_a_stop_that_an_engine_outruns_is_asked_of_the_search(studio, monkeypatch):
+    queued = studio.create(SearchConfig())
+    real, told = studio.store.run, [queued]
+    studio.store.claim(queued.id, node="a", device=CPU)
+    monkeypatch.setattr(studio.store, "run", lambda number: told.pop() if told else real(number))
+    assert studio.stop(queued.id).request is Request.STOP
+    assert studio.run(queued.id).state is RunState.RUNNING
+
+
 def test_deleting_removes_rows_and_files(studio):
     run, other = started(studio), started(studio)
     for each in (run, other):

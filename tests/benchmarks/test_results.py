@@ -109,6 +109,8 @@ def test_figures_of_networks_have_a_table_for_each_data_set(tmp_path, monkeypatc
     assert "WikiText" not in text
     line = "| searched | 3 | 31.00 ± 1.00 % | 32.00 ± 1.00 % | 0.020 ± 0.000 M | 60 ± 0 s |"
     assert line in text.splitlines()
+    assert "| residual network | 1 | 29.50 % | 30.50 % | 0.020 M | 60 s |" in text.splitlines()
+    assert "compare_texts_and_scenes --camvid FOLDER --out benchmarks/raw/texts_and_scenes" in text
     assert "residual network better than searched: no" in text
     assert "random cells better than searched: not shown" in text
 

@@ -196,6 +196,15 @@ class TestTransitions:
             assert store.run(run.id) == run
             assert store.events(run.id) == events
 
+    def test_only_from_the_states_that_are_meant(self, store: RunStore) -> None:
+        resting = {RunState.PAUSED, RunState.FAILED}
+        paused, owned = in_state(store, RunState.PAUSED), running(store)
+        with pytest.raises(WrongState, match=r"found the state 'running'; .*failed, paused"):
+            store.transition(owned.id, RunState.QUEUED, why="why", sources=resting)
+        assert store.run(owned.id) == owned
+        back = store.transition(paused.id, RunState.QUEUED, why="why", sources=resting)
+        assert back.state is RunState.QUEUED
+
     def test_leaving_running_clears_what_belongs_to_the_process(self, store: RunStore) -> None:
         run = running(store)
         store.set_handle(run.id, 1, "pid 7")

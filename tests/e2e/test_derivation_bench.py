@@ -33,7 +33,9 @@ def test_a_rule_chosen_by_hand_redraws_the_cell_and_follows_into_the_download(
     page.get_by_role("combobox", name=re.compile("Rule")).click()
     page.get_by_role("option", name="One draw").click()
     expect(page).to_have_url(re.compile("rule=draw"))
-    unseeded = bench(house.studio, run.id, 300, changed_rule(run, name="draw", seed=0))
+    unseeded = bench(
+        house.studio, run.id, 300, changed_rule(house.studio, run, 300, name="draw", seed=0)
+    )
     expect(drawing).to_have_attribute("data-kept", kept(unseeded.genotype))
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     seed = page.get_by_role("spinbutton", name="Seed", exact=True)
@@ -41,7 +43,9 @@ def test_a_rule_chosen_by_hand_redraws_the_cell_and_follows_into_the_download(
     seed.press("Enter")
     expect(page).to_have_url(re.compile("seed=12"))
 
-    found = bench(house.studio, run.id, 300, changed_rule(run, name="draw", seed=12))
+    found = bench(
+        house.studio, run.id, 300, changed_rule(house.studio, run, 300, name="draw", seed=12)
+    )
     expect(drawing).to_have_attribute("data-kept", kept(found.genotype))
     with page.expect_download() as caught:
         page.locator(".st-key-download-genotype button").click()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from engine.domain.run import RunState
 from tests.e2e.conftest import VIEWPORT, House, answers, free_port, until
 from tests.e2e.player import Player
-from tests.e2e.seeding import Synthetic, alive, extend_run, seed_run
+from tests.e2e.seeding import CPU, Synthetic, alive, extend_run, seed_run
 
 pytestmark = pytest.mark.e2e
 
@@ -37,6 +37,27 @@ def test_running_graph_redraws_without_a_remount(house: House, page: Page):
         player.wait_for("step", str(10 * end))
     assert player.drawing() != before
     assert player.still_marked()
+
+
+def test_a_history_that_is_taken_back_is_shown_anew(house: House, page: Page):
+    """A new attempt begins at the last checkpoint, far before the moment that is shown."""
+    store = house.studio.store
+    alive(store)
+    run = seed_run(store, house.studio.artifacts, count=1400, upto=1300, state=RunState.RUNNING)
+    search = Synthetic(run.config, house.studio.space(run), count=1400)
+    page.goto(f"{house.url}/live?run={run.id}")
+    player = Player(page)
+    player.wait_for("n", "1300")
+    player.wait_for("state", "live")
+    store.transition(run.id, RunState.QUEUED, why="the worker died", attempt=run.attempt)
+    again = store.claim(run.id, node=run.node, device=CPU)
+    left = len(house.studio.snapshots(run.id))
+    assert left < 10
+    extend_run(store, again, search, left, 20)
+    player.wait_for("n", "20")
+    player.wait_for("step", str(search.snapshot(19).step))
+    player.wait_for("connection", "connected")
+    player.wait_for("state", "live")
 
 
 def test_three_thousand_moments_play_scrub_and_obey_keys(house: House, page: Page):

@@ -118,7 +118,8 @@ def watch(house: House, page: Page, camera: Camera) -> None:
 def choose(house: House, page: Page, camera: Camera) -> None:
     """See which architecture to take."""
     page.get_by_test_id("stMain").get_by_role("link", name="Architecture").click()
-    found = advise(house.studio, house.studio.run(1), None)
+    run = house.studio.run(1)
+    found = advise(house.studio, run, None, house.studio.derive(run.id))
     assert found is not None
     expect(page.get_by_text(found.text.split(". ")[0].replace("`", ""))).to_be_visible()
     expect(page.locator(".derived svg").first).to_be_visible()

@@ -30,6 +30,7 @@ def test_a_change_is_worth_something_at_once_and_can_be_kept(house: House, page:
     expect(page.get_by_role("button", name="Keep in the library")).to_be_visible()
     with page.expect_download() as caught:
         page.get_by_role("button", name="Download the genotype").click()
+    assert caught.value.suggested_filename.endswith(".json")
     text = Path(caught.value.path()).read_text()
     assert json.loads(text)["lineage"]["edited"] == {"added": 1, "removed": 1}
     differing = sum(

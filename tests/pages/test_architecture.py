@@ -1,10 +1,15 @@
 """What was found, and taking it home."""
 
-from app.studio import Studio
+import pytest
+
+from app.studio import Studio, shape_of
 from app.widgets import plain
+from engine.data.summaries import TextSummary
+from engine.domain.config import make_training_config
 from engine.domain.cost import Cost
 from engine.domain.derivation import DerivationRule
-from engine.domain.genotype import from_json, to_darts, to_masks
+from engine.domain.errors import NotFound
+from engine.domain.genotype import from_json, to_darts, to_json, to_masks
 from engine.domain.run import RunState
 from engine.export import EXPORTERS
 from pages.architecture import architecture_figures, moments, rule_words
@@ -59,6 +64,27 @@ def test_every_format_can_be_downloaded(studio: Studio, page: OpenPage):
     test = page("architecture", run=run.id)
     keys = {button.key for button in test.get("download_button")}
     assert keys == {f"download-{name}" for name in EXPORTERS}
+
+
+def test_a_training_whose_data_are_gone_still_gives_its_genotype(studio: Studio, page: OpenPage):
+    search = seed_run(studio.store, studio.artifacts, count=20)
+    genotype = to_json(studio.derive(search.id))
+    config = make_training_config({"genotype": genotype, "data": "/gone.npz"})
+    run = studio.store.create(config, name="it")
+    test = page("architecture", run=run.id)
+    assert not test.exception
+    keys = {button.key for button in test.get("download_button")}
+    assert {"download-genotype", "download-darts", "download-svg"} <= keys
+    assert "download-module" not in keys
+    assert {tile.label: tile.value for tile in test.metric}["Parameters"] == "–"
+    assert from_json(studio.export(run.id, "genotype").content.decode()) == from_json(genotype)
+
+
+def test_the_size_of_a_text_that_nobody_has_counted_is_not_known(studio: Studio):
+    search = seed_run(studio.store, studio.artifacts, count=20)
+    uncounted = TextSummary("wiki", 0, 0, 0, 0)
+    with pytest.raises(NotFound, match="nobody has read to their end yet"):
+        shape_of(search.config, uncounted)
 
 
 def test_files_with_weights_are_prepared_by_an_engine(studio: Studio, page: OpenPage):

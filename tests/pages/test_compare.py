@@ -1,15 +1,19 @@
 """Compare: two to eight runs, or a study."""
 
 import json
+from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
 
 from app.studio import Studio
 from engine.domain.genotype_diff import genotype_diff
+from engine.domain.presets import preset_config
 from engine.domain.run import RunState
 from pages.compare import run_looks, setting_rows
 from pages.compare_cells import difference_rows
+from pages.compare_costs import parallel_axes
 from tests.e2e.seeding import seed_run
+from tests.e2e.trainings import seed_training
 from tests.pages.conftest import OpenPage, words
 
 
@@ -82,11 +86,25 @@ def test_two_runs_show_curves_settings_cells_agreement_and_costs(studio: Studio,
     assert front["data"][-1]["name"] == "not beaten by any other"
     assert [d["label"] for d in parallel["data"][0]["dimensions"]] == [
         "Draws M",
-        "→ accuracy",
+        "→ child validation accuracy",
         "→ gap",
         "→ k parameters",
         "→ minutes",
     ]
+
+
+def test_figures_of_other_scales_share_no_axis(studio: Studio):
+    def labels(*runs):
+        return [axis.label for axis in parallel_axes(studio, runs, {})]
+
+    images, other = seeded(studio, seed=1), seeded(studio, seed=2)
+    config = preset_config("topics")
+    texts = replace(other, config=config, progress=replace(other.progress, score=150.0))
+    assert "→ child validation accuracy" in labels(images, other)
+    assert not {"→ child validation accuracy", "→ gap"} & set(labels(images, texts))
+    trained = seed_training(studio, images), seed_training(studio, images, seed=1)
+    assert "→ test accuracy" in labels(*trained)
+    assert not [label for label in labels(images, *trained) if "accuracy" in label]
 
 
 def test_runs_that_have_recorded_nothing_yet_are_waited_for(studio: Studio, page: OpenPage):

@@ -1,5 +1,7 @@
 """The form over the config's own fields."""
 
+from dataclasses import replace
+
 import numpy
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -121,8 +123,13 @@ def test_devices_are_those_of_living_engines(studio: Studio, page: OpenPage):
     assert device_choices([card]) == {
         "auto": "Any free device",
         "cpu": "CPU",
-        "GPU-1234": "Some GPU (80 GiB)",
+        "GPU-1234": "Some GPU (80 GiB, cuda:0)",
     }
+    twin, elsewhere = replace(card, id="GPU-5678", index=1), replace(card, id="GPU-9abc")
+    labels = device_choices([card, twin, elsewhere])
+    assert len(set(labels.values())) == len(labels) == 5
+    assert labels["GPU-5678"] == "Some GPU (80 GiB, cuda:1)"
+    assert labels["GPU-9abc"] == "Some GPU (80 GiB, cuda:0), GPU-9abc"
     alive(studio.store)
     options = page("new").selectbox(key="digits-device").options
     assert options == ["Any free device", "CPU"]

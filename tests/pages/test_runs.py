@@ -10,7 +10,8 @@ from app.studio import Studio
 from engine.domain.metrics import main_figure
 from engine.domain.presets import preset_config
 from engine.domain.run import RunState
-from pages.run_dialogs import ASKED, family_rows
+from engine.domain.steering import forked
+from pages.run_dialogs import ASKED, delete_all, family_rows
 from pages.run_rows import columns_of, run_rows
 from pages.runs import ROWS_ON_A_PAGE
 from tests.e2e.seeding import alive, seed_run
@@ -176,6 +177,18 @@ def test_deletion_asks_first_and_spares_what_is_queued(studio: Studio, page: Ope
     test.button(key="delete-sure").click().run()
     assert not test.exception
     assert [run.id for run in studio.runs()] == [queued]
+
+
+def test_one_refusal_does_not_keep_the_others(studio: Studio):
+    first, gone, held, last = (
+        seed_run(studio.store, studio.artifacts, count=20, seed=seed) for seed in range(4)
+    )
+    step = studio.snapshots(held.id)[2].step
+    fork = studio.create(forked(held.search, held, step, {}), name="fork")
+    studio.delete(gone.id)
+    (refusal,) = delete_all(studio, [first, gone, held, last])
+    assert f"its fork, run {fork.id}, which has not started yet" in refusal
+    assert {run.id for run in studio.runs()} == {held.id, fork.id}
 
 
 def test_family_shows_who_came_from_whom_and_what_changed(studio: Studio, page: OpenPage):

@@ -95,5 +95,12 @@ def test_buttons_are_there_where_they_make_sense(studio, page: OpenPage, state: 
     assert ("live-fork" in keys) == (state is not RunState.QUEUED)
 
 
+def test_a_random_search_has_nothing_to_fork(studio, page: OpenPage):
+    run = seeded(studio, RunState.RUNNING, method="random")
+    keys = {button.key for button in page("live", run=run.id).button}
+    assert "live-change" in keys
+    assert "live-fork" not in keys
+
+
 def test_the_first_fields_of_the_dialogs_exist():
     assert set(FIRST) <= set(forkable())

@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.components.curves import training_charts
+from app.evaluations import outcome
 from app.forms import field_groups
 from app.standing import latest_figures, training_figures
 from app.studio import Studio
@@ -189,8 +190,18 @@ def test_seeds_of_a_training_are_listed_with_mean_and_spread(studio, page, searc
     assert not test.exception
     assert "All seeds" in words(test)
     assert plain("Test accuracy 97.00 ± 1.41 % over 2 seeds.") in words(test)
-    rows = seed_rows(runs, {0: 96.0})
+    rows = seed_rows(runs, {runs[0].id: 96.0})
     assert [row["test"] for row in rows] == [["96.0 %", 96.0], ["–", None]]
+
+
+def test_a_training_that_failed_does_not_show_the_figure_of_its_second_try(studio, search):
+    failed = seed_training(studio, search, seed=0, upto=7, state=RunState.FAILED)
+    again = seed_training(studio, search, seed=0, test=91.0)
+    other = seed_training(studio, search, seed=1, test=93.0)
+    found = outcome(studio, [failed, again, other])
+    assert found.values == {again.id: 91.0, other.id: 93.0}
+    assert (found.spread.mean, found.spread.count) == (92.0, 2)
+    assert seed_rows([failed, again], found.values)[0]["test"] == ["–", None]
 
 
 def test_a_search_lists_its_trainings_with_their_figures(studio, page, search):

@@ -1,7 +1,7 @@
 """How connections are set up, and which databases are refused."""
 
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from engine.domain.errors import DiskFull, InvalidConfig, UnsafeDatabase
 from storage.artifacts import parse_artifacts_url
-from storage.session import connect, filesystem_of, refuse_network
+from storage.session import connect, filesystem_of, refuse_network, refuse_when_full
 
 MOUNTS = [("/", "ext4"), ("/home", "nfs4"), ("/home/me/local", "xfs"), ("/data", "cifs")]
 
@@ -46,7 +46,16 @@ def test_sqlite_on_a_network_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql://u:secret@h/db"]
+    "address",
+    [
+        "",
+        "nonsense",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "mysql://u:secret@h/db",
+        "postgresql://u:secret@host:port/db",
+        "postgresql://u:secret@x:secret@host/db",
+    ],
 )
 def test_other_databases_are_refused_without_showing_a_password(address: str) -> None:
     with pytest.raises(InvalidConfig, match="EGS_DATABASE_URL") as refusal:
@@ -100,6 +109,24 @@ def test_full_database_is_one_sentence_and_changes_nothing(tmp_path: Path) -> No
     with database.read() as connection:
         assert connection.scalar(text("SELECT count(*) FROM x")) == 0
     database.close()
+
+
+def test_full_disk_is_told_in_the_drivers_own_words_as_well(tmp_path: Path) -> None:
+    database = connect(f"sqlite:///{tmp_path / 'x.db'}")
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(DiskFull, match="no room left"))
+        raw = stack.enter_context(closing(sqlite3.connect(tmp_path / "y.db")))
+        raw.execute("CREATE TABLE x (y BLOB)")
+        raw.execute("PRAGMA max_page_count = 10").close()
+        stack.enter_context(refuse_when_full(database.url))
+        raw.execute("INSERT INTO x VALUES (zeroblob(1000000))")
+    database.close()
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UnsafeDatabase, match=r"folder cannot be made \(.+\); .*set EGS_HOME"):
+        connect(f"sqlite:///{tmp_path / 'file' / 'home' / 'studio.db'}")
 
 
 @pytest.mark.parametrize(

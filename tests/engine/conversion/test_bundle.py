@@ -118,6 +118,21 @@ def test_a_changed_file_is_noticed(folder, libraries, name):
     assert f"FAIL  {name}" in done.stdout
 
 
+def test_without_its_libraries_the_check_says_what_to_install(folder):
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(folder / "verify.py")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == (
+        "Cannot run the network: run `pip install torch onnxruntime`, then this again."
+    )
+
+
 def test_other_weights_are_noticed_even_with_their_digest(folder, libraries):
     import hashlib
 

@@ -106,6 +106,39 @@ def test_sixteen_bit_grey_is_scaled_to_eight(tmp_path):
     assert set(read(tmp_path).train.images.ravel().tolist()) == {0x7F}
 
 
+def see_through(mode: str) -> Image.Image:
+    """Two pixels side by side: one that is seen, and one whose colour nobody sees."""
+    if mode == "P":
+        image = Image.new("P", (2, 1))
+        image.putpalette([*RED, 0, 0, 0])
+        image.putpixel((1, 0), 1)
+        image.info["transparency"] = 1
+        return image
+    grey = mode == "LA"
+    image = Image.new(mode, (2, 1), (GREY, 255) if grey else (*RED, 255))
+    image.putpixel((1, 0), (0, 0) if grey else (0, 0, 0, 0))
+    return image
+
+
+@pytest.mark.parametrize(("mode", "seen"), [("RGBA", RED), ("P", RED), ("LA", (GREY,))])
+def test_what_is_transparent_shows_white(tmp_path, mode, seen):
+    for name in ("a", "b"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        see_through(mode).save(tmp_path / "train" / name / "0.png")
+    assert inspect_folder(SOURCE, tmp_path, 0).channels == len(seen)
+    left, right = np.moveaxis(read(tmp_path).train.images[0, :, 0], 1, 0).tolist()
+    assert tuple(left) == seen
+    assert set(right) == {255}
+
+
+def test_half_transparent_pixels_are_mixed_with_white(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        Image.new("RGBA", (1, 1), (*RED, 51)).save(tmp_path / "train" / name / "0.png")
+    mixed = [round(0.2 * colour + 0.8 * 255) for colour in RED]
+    assert read(tmp_path).train.images[0].ravel().tolist() == mixed
+
+
 def test_image_turned_by_its_camera_is_turned_back(tmp_path):
     for name in ("a", "b"):
         (tmp_path / "train" / name).mkdir(parents=True)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.domain.config import SearchConfig, make_config
-from engine.domain.errors import InvalidConfig
+from engine.domain.errors import InvalidConfig, WrongState
 from engine.domain.run import Run, RunState
 from engine.domain.steering import (
     FIXED,
@@ -140,3 +140,18 @@ def test_an_origin_has_to_be_a_search_that_is_the_same_in_what_is_fixed():
         check_origin(child, [run_of(uid="other")])
     with pytest.raises(InvalidConfig, match="cells = 8 in a fork of run 3; found cells = 4 there"):
         check_origin(child, [run_of(make_config({"cells": 4}))])
+
+
+def test_random_cells_leave_nothing_to_inherit():
+    chance = run_of(make_config({"method": "random"}))
+    expected = (
+        "Asked for a fork of run 3; found a random search, which has no probabilities to start "
+        "from; allowed is a search that trains probabilities; start a new search with its "
+        "settings and another seed."
+    )
+    with pytest.raises(WrongState) as caught:
+        forked(chance.search, chance, 10, {})
+    assert str(caught.value) == expected
+    with pytest.raises(WrongState) as caught:
+        check_origin(make_config({"method": "random", "origin": "ab"}), [chance])
+    assert str(caught.value) == expected

@@ -141,7 +141,7 @@ def test_an_operation_that_is_gone_is_refused_in_one_sentence():
 
 def test_the_genotype_file_is_read_back_whole():
     genotype = genotype_of(random_codes(0.3))
-    content = EXPORTERS["genotype"].render(genotype, SHAPE)
+    content = EXPORTERS["genotype"].write(genotype)
     assert from_json(content.decode()) == genotype
 
 

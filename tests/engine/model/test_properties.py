@@ -1,7 +1,8 @@
 """The method's 26 properties: where each is tested, and those that no other module covers.
 
 E = test_estimator, C = tests.engine.domain.test_derivation, R = tests.engine.domain.test_rules,
-H = tests.engine.domain.test_chances, P = this module; the table below names the tests.
+H = tests.engine.domain.test_chances, L = tests.engine.search.test_loop, P = this module; the table
+below names the tests.
 
  1 codes are exactly 0 or 1                      14 the MAP code is a top-i set
  2 1 <= |b| <= min(M, K)                         15 its size on flat rows
@@ -31,12 +32,20 @@ from engine.domain.derivation import DerivationRule, derive
 from engine.domain.snapshot import mask_of
 from engine.model.estimator import ensemble_gumbel, gumbel_noise, log_probabilities
 from engine.spaces import SPACES
-from tests.engine.model.test_estimator import SAMPLES, P, gradient, random, sampler_of
+from tests.engine.model.test_estimator import (
+    SAMPLES,
+    P,
+    codes_of,
+    gradient,
+    random,
+    sampler_of,
+)
 
 E = "tests.engine.model.test_estimator"
 C = "tests.engine.domain.test_derivation"
 R = "tests.engine.domain.test_rules"
 H = "tests.engine.domain.test_chances"
+L = "tests.engine.search.test_loop"
 HERE = __name__
 
 PROPERTIES: dict[int, tuple[tuple[str, str], ...]] = {
@@ -52,6 +61,7 @@ PROPERTIES: dict[int, tuple[tuple[str, str], ...]] = {
     4: (
         (HERE, "the_chance_to_be_kept_grows_strictly_with_p_and_with_the_draws"),
         (E, "another_draw_never_removes_an_operation"),
+        (E, "a_larger_alpha_never_loses_its_operation_and_sometimes_gains_it"),
     ),
     5: (
         (E, "a_code_lies_within_a_set_with_the_power_of_the_sets_probability"),
@@ -72,7 +82,7 @@ PROPERTIES: dict[int, tuple[tuple[str, str], ...]] = {
     ),
     10: (
         (E, "a_uniform_row_of_eight_keeps_the_known_mean_number"),
-        (E, "a_uniform_row_keeps_more_than_any_other"),
+        (HERE, "codes_are_largest_at_the_uniform_row_and_shrink_on_every_way_from_it"),
         (E, "two_draws_from_two_even_operations_give_quarter_quarter_half"),
         (HERE, "the_mean_size_is_largest_where_its_gradient_vanishes_at_the_uniform_row"),
     ),
@@ -98,11 +108,11 @@ PROPERTIES: dict[int, tuple[tuple[str, str], ...]] = {
     ),
     21: (
         (E, "when_cold_only_route_or_has_the_true_mean_gradient"),
-        (HERE, "with_seven_draws_the_cold_gradient_is_the_known_multiple_of_the_true_one"),
+        (HERE, "with_seven_draws_the_cold_gradient_is_that_multiple_and_route_or_has_no_bias"),
     ),
     22: (
         (HERE, "the_true_derivative_is_that_of_the_chance_to_be_kept"),
-        (HERE, "with_seven_draws_the_cold_gradient_is_the_known_multiple_of_the_true_one"),
+        (HERE, "with_seven_draws_the_cold_gradient_is_that_multiple_and_route_or_has_no_bias"),
         (E, "when_cold_only_route_or_has_the_true_mean_gradient"),
     ),
     23: (
@@ -117,6 +127,7 @@ PROPERTIES: dict[int, tuple[tuple[str, str], ...]] = {
     25: (
         (E, "a_certain_supernet_draws_exactly_the_derived_code"),
         (HERE, "with_certain_probabilities_no_draw_differs_from_the_child_in_any_normalisation"),
+        (L, "the_gap_is_zero_when_every_row_is_decided"),
     ),
     26: (
         (E, "the_same_seed_gives_the_same_code_and_another_seed_another"),
@@ -140,21 +151,19 @@ def sequences(p, draws: int):
 
 
 def test_the_chance_to_be_kept_grows_strictly_with_p_and_with_the_draws():
-    """Counted over sequences of draws from (p, 1 - p), not by the formula."""
-    shares = [0.05, 0.2, 0.5, 0.8, 0.95]
-    kept = [
-        [
-            sum(chance for sequence, chance in sequences((p, 1 - p), draws) if 0 in sequence)
-            for draws in range(1, 8)
-        ]
-        for p in shares
-    ]
-    assert all(less < more for row in kept for less, more in itertools.pairwise(row))
-    assert all(
-        less < more
-        for column in zip(*kept, strict=True)
-        for less, more in itertools.pairwise(column)
-    )
+    """The estimator's own codes, with the same noise for every p and every number of draws."""
+    shares, most = (0.05, 0.2, 0.5, 0.8), 5
+    noise = gumbel_noise((most, SAMPLES, 2), random(4))
+
+    def kept(p: float, draws: int) -> torch.Tensor:
+        log_p = torch.tensor([p, 1 - p], dtype=torch.float64).log().expand(SAMPLES, -1)
+        return ensemble_gumbel(log_p, noise=noise[:draws], temperature=1.0, route="even")[:, 0]
+
+    codes = [[kept(p, draws) for draws in range(1, most + 1)] for p in shares]
+    for line in (*codes, *zip(*codes, strict=True)):
+        for less, more in itertools.pairwise(line):
+            assert (less <= more).all()
+            assert less.sum() < more.sum()
 
 
 def compositions(total: int, parts: int):
@@ -202,6 +211,17 @@ def test_the_covariance_of_two_items_is_that_of_all_sequences_of_draws(draws):
         formula = (1 - p - q) ** draws - ((1 - p) * (1 - q)) ** draws
         assert both - one * other == pytest.approx(formula)
         assert formula <= 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_codes_are_largest_at_the_uniform_row_and_shrink_on_every_way_from_it(seed):
+    way = torch.randn(8, generator=random(seed), dtype=torch.float64)
+    sizes = [
+        codes_of((strength * way).softmax(0), 4).sum(-1) for strength in (0.0, 0.5, 1.0, 2.0, 4.0)
+    ]
+    for more, less in itertools.pairwise(sizes):
+        error = 5 * math.sqrt((more.var() + less.var()).item() / SAMPLES)
+        assert more.mean() - less.mean() > error
 
 
 @pytest.mark.parametrize("draws", [2, 4, 7])
@@ -252,19 +272,25 @@ def cold_share(p: float, draws: int) -> float:
     return limit / (draws * (1 - p) ** (draws - 1))
 
 
-def test_with_seven_draws_the_cold_gradient_is_the_known_multiple_of_the_true_one():
+def test_the_cold_gradient_is_the_true_one_times_a_known_number():
     assert cold_share(0.01, 7) == pytest.approx(0.59, abs=0.005)
     assert cold_share(0.5, 7) == pytest.approx(9.1, abs=0.05)
     assert cold_share(0.3, 1) == pytest.approx(1.0)
-    rows, draws = 50_000, 7
-    alpha = torch.zeros(rows, 2, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("p", [0.01, 0.5])
+@pytest.mark.parametrize("route", ["even", "or"])
+def test_with_seven_draws_the_cold_gradient_is_that_multiple_and_route_or_has_no_bias(route, p):
+    rows, draws = 200_000, 7
+    alpha = torch.tensor([p, 1 - p], dtype=torch.float64).log().expand(rows, -1)
     pull = torch.tensor([1.0, 0.0], dtype=torch.float64).expand(rows, -1)
-    found = gradient(alpha, gumbel_noise((draws, rows, 2), random(5)), "even", pull, tau=0.05)
-    true = draws * 0.5 ** (draws - 1) * 0.25
-    share = found[:, 0] / true
+    noise = gumbel_noise((draws, rows, 2), random(5))
+    true = draws * (1 - p) ** (draws - 1) * p * (1 - p)
+    share = gradient(alpha, noise, route, pull, tau=0.02)[:, 0] / true
+    expected = 1.0 if route == "or" else cold_share(p, draws)
     error = 5 * share.std().item() / math.sqrt(rows)
-    assert error < 1
-    assert share.mean().item() == pytest.approx(cold_share(0.5, 7), abs=error)
+    assert error < abs(cold_share(p, draws) - 1)
+    assert share.mean().item() == pytest.approx(expected, abs=error)
 
 
 @pytest.mark.parametrize("normalisation", ["softmax", "relu"])
