@@ -125,7 +125,7 @@ def test_what_is_transparent_shows_white(tmp_path, mode, seen):
     for name in ("a", "b"):
         (tmp_path / "train" / name).mkdir(parents=True)
         see_through(mode).save(tmp_path / "train" / name / "0.png")
-    assert inspect_folder(SOURCE, tmp_path, 0).channels == len(seen)
+    assert inspect_folder(SOURCE, tmp_path, 0).in_channels == len(seen)
     left, right = np.moveaxis(read(tmp_path).train.images[0, :, 0], 1, 0).tolist()
     assert tuple(left) == seen
     assert set(right) == {255}

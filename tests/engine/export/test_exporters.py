@@ -147,7 +147,7 @@ def test_the_genotype_file_is_read_back_whole():
 
 def test_the_darts_file_is_read_back_with_its_cells():
     genotype = genotype_of(random_codes(0.3))
-    content = EXPORTERS["darts"].render(genotype, SHAPE)
+    content = EXPORTERS["darts"].write(genotype)
     assert from_darts(content.decode(), DARTS).cells == genotype.cells
 
 
