@@ -126,7 +126,7 @@ def test_what_is_transparent_shows_white(tmp_path, mode, seen):
         (tmp_path / "train" / name).mkdir(parents=True)
         see_through(mode).save(tmp_path / "train" / name / "0.png")
     assert inspect_folder(SOURCE, tmp_path, 0).in_channels == len(seen)
-    left, right = np.moveaxis(read(tmp_path).train.images[0, :, 0], 1, 0).tolist()
+    left, right = read(tmp_path).train.images[0].reshape(2, -1).tolist()
     assert tuple(left) == seen
     assert set(right) == {255}
 

@@ -193,6 +193,7 @@ def test_exporting_never_imports_torch():
         "genotype = PUBLISHED['data_m4'].genotype(SPACES['darts'])\n"
         "shape = NetworkShape(4, 3, 1, 3, 8, 8)\n"
         "for exporter in EXPORTERS.values():\n"
+        "    exporter.write and exporter.write(genotype)\n"
         "    exporter.render and exporter.render(genotype, shape)\n"
         "    exporter.draw and exporter.draw(genotype, Catalog((), (), (), ()))\n"
         "assert 'torch' not in sys.modules\n"
