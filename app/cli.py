@@ -57,6 +57,9 @@ WAIT_TICK_SECONDS = 0.5
 UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
 """What Typer raises for a command line that it cannot read."""
 
+ENDS_THE_STUDIO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, an order to end, and a terminal that is closed, if not under nohup."""
+
 app = typer.Typer(
     name="egs",
     help="Find neural architectures with the Ensemble Gumbel-Softmax.",
@@ -123,8 +126,8 @@ def up(
     processes.check_port(settings)
     open_store(settings)
     leave = Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+    for number in ENDS_THE_STUDIO:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: leave.set())
     children = [processes.front_end(settings), processes.engine(settings)]
     try:

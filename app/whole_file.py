@@ -41,3 +41,10 @@ def _refused(path: Path, found: str) -> InvalidConfig:
         allowed="a place that this account may write",
         advice="choose another file with -o",
     )
+
+
+def size_words(size_bytes: int) -> str:
+    """A size as people read it."""
+    if size_bytes < 2**20:
+        return f"{size_bytes / 2**10:.1f} KiB"
+    return f"{size_bytes / 2**20:.1f} MiB"

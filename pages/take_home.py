@@ -147,13 +147,6 @@ def _download(studio: Studio, run: Run, name: str, genotype: Genotype) -> None:
         digest_line(sha256(content).hexdigest(), len(content))
 
 
-def size_words(size_bytes: int) -> str:
-    """A size as people read it."""
-    if size_bytes < 2**20:
-        return f"{size_bytes / 2**10:.1f} KiB"
-    return f"{size_bytes / 2**20:.1f} MiB"
-
-
 def digest_line(digest: str, size_bytes: int | None = None) -> None:
     """What tells whether a file is the same one: its size and the beginning of its SHA-256."""
     size = "" if size_bytes is None else f"{size_words(size_bytes)}, "

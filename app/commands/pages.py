@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from app.whole_file import whole_file
+from app.whole_file import size_words, whole_file
 
 
 def write_page(content: bytes, name: str, output: Path | None, *, as_json: bool) -> None:
@@ -26,4 +26,4 @@ def write_page(content: bytes, name: str, output: Path | None, *, as_json: bool)
     if as_json:
         print(json.dumps({"path": str(path.absolute()), "bytes": len(content)}, indent=2))
     else:
-        print(f"{path} ({len(content) / 2**20:.1f} MiB)")
+        print(f"{path} ({size_words(len(content))})")

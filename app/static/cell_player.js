@@ -75,8 +75,11 @@ class Player {
     this.data = data
     if (data.message) {
       const bytes = Uint8Array.from(atob(data.message), (character) => character.charCodeAt(0))
-      this.frames.clear()
-      this.take(decode(bytes.buffer))
+      const message = decode(bytes.buffer)
+      if (this.isNewAttempt(message)) this.forget()
+      else this.frames.clear()
+      this.status = message.header
+      this.take(message)
     }
     if (data.address && !data.ended && this.poller.stopped) this.poll()
     this.hear(data.step)
@@ -92,7 +95,7 @@ class Player {
   }
 
   take(message) {
-    if (this.status.attempt !== undefined && message.header.attempt !== this.status.attempt) {
+    if (this.isNewAttempt(message)) {
       this.status = message.header
       this.forget()
       return { lively: true, ended: false, more: true }
@@ -102,6 +105,10 @@ class Player {
     if (grew) this.received()
     this.describe()
     return { ...message.header, more: grew && message.header.n >= 20000 }
+  }
+
+  isNewAttempt(message) {
+    return this.status.attempt !== undefined && message.header.attempt !== this.status.attempt
   }
 
   /** Another attempt may have taken history back: all frames come anew, and the moment is found again. */
@@ -114,7 +121,7 @@ class Player {
 
   received() {
     if (this.wanted !== null) {
-      this.show(this.frames.indexOf(this.wanted), false)
+      this.seek(this.wanted)
     } else if (this.live) {
       this.show(this.frames.count - 1, true)
     } else {
@@ -207,6 +214,12 @@ class Player {
     if (position >= 0) tell(this.run, "moment", { frames, position, live, step: frames.steps[position] })
   }
 
+  /** Goes to a step, and there again when its frame has come. */
+  seek(step) {
+    this.wanted = step > this.frames.lastStep ? step : null
+    this.show(this.frames.indexOf(step), false)
+  }
+
   /** Another part of the page asks for a moment. */
   go(step) {
     if (!this.frames.count) return
@@ -220,15 +233,26 @@ class Player {
     this.show(index, false)
   }
 
+  /** The latest moment; that of a search that goes on is followed. */
+  toEnd() {
+    this.wanted = null
+    this.show(this.frames.count - 1, this.status.lively)
+  }
+
   step(distance) {
     this.scrub(this.position + distance)
   }
 
   goLive() {
     this.playing = false
+    this.follow()
+    this.report()
+  }
+
+  /** Shows the latest moment, whichever it is, from now on. */
+  follow() {
     this.wanted = null
     this.show(this.frames.count - 1, true)
-    this.report()
   }
 
   toggle() {
@@ -290,7 +314,7 @@ class Player {
     else if (event.key === "ArrowLeft" && inside.tagName !== "SELECT") this.step(-1)
     else if (event.key === "ArrowRight" && inside.tagName !== "SELECT") this.step(1)
     else if (event.key === "Home" && inside.tagName !== "SELECT") this.scrub(0)
-    else if (event.key === "End" && inside.tagName !== "SELECT") this.show(this.frames.count - 1, this.status.lively)
+    else if (event.key === "End" && inside.tagName !== "SELECT") this.toEnd()
     else if (event.key === "Escape") this.hideDetail()
     else return
     event.preventDefault()
@@ -320,7 +344,8 @@ class Player {
       if (this.reported !== step) this.send(RESENDS)
     } else if (!this.awaited && step !== this.known) {
       this.reported = step
-      this.show(step === null ? this.frames.count - 1 : this.frames.indexOf(step), step === null)
+      if (step === null) this.follow()
+      else this.seek(step)
     }
     this.known = step
   }

@@ -192,7 +192,7 @@ PRESETS: tuple[Preset, ...] = (
         "nb201-cpu",
         "NAS-Bench-201 on a CPU",
         "One operation an edge, so that published tables know the accuracy of every cell; CIFAR-10 "
-        "at half its resolution, within ten minutes on one CPU core.",
+        "at half its resolution, in about ten minutes on one CPU core.",
         {
             "data": "cifar10",
             "space": "nb201",

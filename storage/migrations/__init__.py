@@ -44,13 +44,11 @@ def migrate(database: Database, *, scripts: Path = SCRIPTS, head: str = HEAD) ->
     if present == head:
         return
     _refuse_unknown(database, present, scripts, head)
-    if database.is_sqlite:
-        with refuse_when_full(database.url):
+    with refuse_when_full(database.url):
+        if database.is_sqlite:
             _migrate_sqlite(database, present, scripts, head)
-    else:
-        with database.state.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            upgrade(connection, scripts, head)
+        else:
+            _migrate_postgres(database, scripts, head)
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -122,6 +120,12 @@ def _refuse_unknown(database: Database, present: str | None, scripts: Path, head
         allowed=f"revisions up to {head!r}",
         advice="update with `pip install --upgrade egs-studio`; the database was left as it is",
     )
+
+
+def _migrate_postgres(database: Database, scripts: Path, head: str) -> None:
+    with database.state.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        upgrade(connection, scripts, head)
 
 
 def _migrate_sqlite(database: Database, present: str | None, scripts: Path, head: str) -> None:

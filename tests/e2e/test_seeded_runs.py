@@ -55,8 +55,35 @@ def test_a_history_that_is_taken_back_is_shown_anew(house: House, page: Page):
     assert left < 10
     extend_run(store, again, search, left, 20)
     player.wait_for("n", "20")
-    player.wait_for("step", str(search.snapshot(19).step))
+    player.wait_for("step", "200")
     player.wait_for("connection", "connected")
+    player.wait_for("state", "live")
+
+
+def test_who_looks_at_a_moment_that_is_taken_back_waits_for_it_or_goes_on(
+    house: House, page: Page
+):
+    store = house.studio.store
+    alive(store)
+    run = seed_run(store, house.studio.artifacts, count=60, upto=40, state=RunState.RUNNING)
+    search = Synthetic(run.config, house.studio.space(run), count=60)
+    page.goto(f"{house.url}/live?run={run.id}&step=300")
+    player = Player(page)
+    player.wait_for("n", "40")
+    player.wait_for("step", "300")
+    store.transition(run.id, RunState.QUEUED, why="the worker died", attempt=run.attempt)
+    again = store.claim(run.id, node=run.node, device=CPU)
+    left = len(house.studio.snapshots(run.id))
+    extend_run(store, again, search, left, 20)
+    player.wait_for("n", "20")
+    player.wait_for("step", "200")
+    extend_run(store, again, search, 20, 40)
+    player.wait_for("n", "40")
+    player.wait_for("step", "300")
+    player.wait_for("state", "paused")
+    page.get_by_role("button", name="GO TO LATEST").click()
+    extend_run(store, again, search, 40, 45)
+    player.wait_for("step", "450")
     player.wait_for("state", "live")
 
 
