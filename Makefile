@@ -6,9 +6,6 @@ BIN := $(VENV)/bin
 STUDIO := $(VENV)/.studio-is-installed
 DEV := $(VENV)/.dev-is-installed
 
-# Tests of pages and processes wait half of the time: one worker more than cores, 4 at most.
-WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
-
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
@@ -20,8 +17,8 @@ help: ## Say what there is
 studio: $(STUDIO) ## Install if need be, then start the studio and print its address
 	$(BIN)/egs up
 
-test: $(DEV) browser ## Run all tests, a file at a time in each of a few processes
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+test: $(DEV) browser ## Run all tests, a file of them on each core
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(DEV) ## Format, lint, types and import contracts
 	$(BIN)/ruff format --check .

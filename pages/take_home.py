@@ -10,6 +10,7 @@ import streamlit as st
 from app.access import Feed
 from app.job_widgets import job_button
 from app.studio import Studio
+from app.whole_file import size_words
 from app.widgets import plain
 from engine.domain.catalog import Card
 from engine.domain.errors import StudioError

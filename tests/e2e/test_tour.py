@@ -117,7 +117,7 @@ def watch(house: House, page: Page, camera: Camera) -> None:
 
 def choose(house: House, page: Page, camera: Camera) -> None:
     """See which architecture to take."""
-    page.get_by_test_id("stMain").get_by_role("link", name="Architecture").click()
+    page.get_by_test_id("stMain").get_by_role("link", name="Architecture").first.click()
     run = house.studio.run(1)
     found = advise(house.studio, run, None, house.studio.derive(run.id))
     assert found is not None
