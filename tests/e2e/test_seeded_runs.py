@@ -60,9 +60,7 @@ def test_a_history_that_is_taken_back_is_shown_anew(house: House, page: Page):
     player.wait_for("state", "live")
 
 
-def test_who_looks_at_a_moment_that_is_taken_back_waits_for_it_or_goes_on(
-    house: House, page: Page
-):
+def test_who_looks_at_a_moment_that_is_taken_back_waits_for_it_or_goes_on(house: House, page: Page):
     store = house.studio.store
     alive(store)
     run = seed_run(store, house.studio.artifacts, count=60, upto=40, state=RunState.RUNNING)
