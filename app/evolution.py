@@ -54,7 +54,8 @@ def chosen_moments(studio: Studio, run: Run, frames: int) -> Sequence[Snapshot]:
         return []
     start, end = first[0].step, last.step
     asked = [start + round((end - start) * n / max(1, frames - 1)) for n in range(frames)]
-    found = {one.step: one for step in asked if (one := studio.snapshot(run.id, step))}
+    steps = dict.fromkeys(asked)
+    found = {one.step: one for step in steps if (one := studio.snapshot(run.id, step))}
     return [found[step] for step in sorted(found)]
 
 

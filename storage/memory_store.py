@@ -1,5 +1,6 @@
 """The runs in the memory of one process, for tests and trials without a disk."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from engine.domain.run import (
     sources_of,
 )
 from engine.domain.run_list import RunSummary, summary_of
-from engine.domain.snapshot import Frames, Series, Snapshot, SnapshotKind
+from engine.domain.snapshot import Frames, Series, Snapshot
 from engine.domain.space import SearchSpace
 from storage import mapping, packing, refusals
 from storage.memory_changes import MemoryChanges
@@ -283,15 +284,21 @@ class MemoryStore(MemoryChanges, MemoryJobs):
         epochs_only: bool = False,
     ) -> list[Snapshot]:
         """See :class:`RunStore`."""
-        found = [one for one in self._all_snapshots(run_id) if one.step > after]
-        if epochs_only:
-            found = [one for one in found if one.kind is SnapshotKind.EPOCH]
-        return found[:limit]
+        with self._lock:
+            rows = [
+                row
+                for step, row in self._history(run_id).packed.items()
+                if step > after and not (epochs_only and row["enc"] != packing.EPOCH_ENCODING)
+            ]
+            return self._unpacked(run_id, rows[:limit])
 
     def snapshot(self, run_id: int, step: int | None = None) -> Snapshot | None:
         """See :class:`RunStore`."""
-        found = [one for one in self._all_snapshots(run_id) if step is None or one.step <= step]
-        return found[-1] if found else None
+        with self._lock:
+            packed = self._history(run_id).packed
+            rows = (packed[one] for one in reversed(packed) if step is None or one <= step)
+            found = self._unpacked(run_id, list(itertools.islice(rows, 1)))
+            return found[0] if found else None
 
     def frames(
         self, run_id: int, *, after: int = -1, limit: int = 50_000, stride: int = 1
@@ -488,14 +495,12 @@ class MemoryStore(MemoryChanges, MemoryJobs):
             packed[one.step] = packing.snapshot_columns(one, layout, numbers)
         history.layout, history.names, history.packed = layout, names, packed
 
-    def _all_snapshots(self, run_id: int) -> list[Snapshot]:
-        with self._lock:
-            history = self._history(run_id)
-            if history.layout is None:
-                return []
-            names = dict(enumerate(history.names))
-            rows = list(history.packed.values())
-            return [packing.snapshot_of(row, history.layout, names) for row in rows]
+    def _unpacked(self, run_id: int, rows: Sequence[Mapping[str, Any]]) -> list[Snapshot]:
+        history = self._history(run_id)
+        if history.layout is None:
+            return []
+        names = dict(enumerate(history.names))
+        return [packing.snapshot_of(row, history.layout, names) for row in rows]
 
 
 def _is_picked(seq: int, row: Mapping[str, Any], stride: int) -> bool:
