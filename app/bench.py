@@ -124,7 +124,7 @@ def bench(
     rows = [one.probabilities for one in earlier]
     return Bench(
         genotype=genotype,
-        cost=_cost(studio, run, genotype),
+        cost=known_cost(studio, run, genotype),
         probability=code_probability(space, snapshot.probabilities, masks, rule),
         stability=stability(space, rows, masks, rule),
         compared=len(rows),
@@ -172,7 +172,8 @@ def _before(studio: Studio, run: Run, step: int, count: int) -> list[Snapshot]:
     return found[-count:]
 
 
-def _cost(studio: Studio, run: Run, genotype: Genotype) -> Cost | None:
+def known_cost(studio: Studio, run: Run, genotype: Genotype) -> Cost | None:
+    """What a genotype costs in a run's network; None while that cannot be known."""
     try:
         return studio.cost(run.id, genotype)
     except (NotFound, DataError):

@@ -69,6 +69,13 @@ class Evaluation:
     values: Mapping[int, float]
     spread: Spread | None
 
+    @property
+    def tested(self) -> list[tuple[int, float]]:
+        """Seed and figure of each training that has it."""
+        return [
+            (run.config.seed, self.values[run.id]) for run in self.runs if run.id in self.values
+        ]
+
 
 def origin_of_run(run: Run, genotype: Genotype) -> Origin:
     """An architecture that a search has found or that a training trains."""

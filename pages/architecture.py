@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.access import Feed
-from app.bench import Bench, bench, own_rule
+from app.bench import Bench, bench, known_cost, own_rule
 from app.components.derived_cell import derived_cells, derived_data
 from app.standing import latest_epoch
 from app.studio import Studio
@@ -21,7 +21,7 @@ from app.widgets import (
 )
 from engine.domain.cost import Cost
 from engine.domain.derivation import DerivationRule
-from engine.domain.errors import DataError, NotFound
+from engine.domain.errors import NotFound
 from engine.domain.genotype import Genotype, to_darts
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run
@@ -233,19 +233,12 @@ def trained_figures(studio: Studio, run: Run, genotype: Genotype) -> dict[str, s
     measured, main = dict(epoch.metrics) if epoch else {}, main_figure(run.config.task)
     parts = {"Validation": "validation", "Test": "test"}
     return {
-        **size_figures(genotype, _cost(studio, run, genotype)),
+        **size_figures(genotype, known_cost(studio, run, genotype)),
         **{
             f"{label} {main.label}": main.text(measured.get(f"{part}_{main.name}"))
             for label, part in parts.items()
         },
     }
-
-
-def _cost(studio: Studio, run: Run, genotype: Genotype) -> Cost | None:
-    try:
-        return studio.cost(run.id, genotype)
-    except (NotFound, DataError):
-        return None
 
 
 def size_figures(genotype: Genotype, cost: Cost | None) -> dict[str, str]:

@@ -127,11 +127,7 @@ def print_evaluation(found: Evaluation) -> None:
     main = main_figure(found.runs[0].config.task)
     print_rows(
         ("Seed", metric(found.figure).label),
-        [
-            (run.config.seed, main.text(found.values[run.id]))
-            for run in found.runs
-            if run.id in found.values
-        ],
+        [(seed, main.text(value)) for seed, value in found.tested],
     )
     print(sentence(found))
 
@@ -147,11 +143,7 @@ def json_of(studio: Studio, found: Evaluation) -> dict[str, Any]:
     ]
     return {
         "figure": found.figure,
-        "values": [
-            {"seed": run.config.seed, "value": found.values[run.id]}
-            for run in found.runs
-            if run.id in found.values
-        ],
+        "values": [{"seed": seed, "value": value} for seed, value in found.tested],
         "mean": found.spread.mean if found.spread else None,
         "standard_deviation": found.spread.deviation if found.spread else None,
         "runs": runs,
