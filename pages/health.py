@@ -25,8 +25,7 @@ def health_panel(studio: Studio, run: Run) -> None:
     """Draw verdict, measures and advice; a line instead before the first epoch has ended."""
     health = health_of(studio, run, step_from_query())
     if health is None:
-        if run.search.method != "random":
-            st.caption("The health of the search is told from the end of its first epoch on.")
+        st.caption("The health of the search is told from the end of its first epoch on.")
         return
     icon, colour = BADGES[health.verdict]
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -60,6 +60,16 @@ values. A change of state, the first step and the first epoch's end bring all of
 FRAMES_WITHOUT_API = 400
 LOG_LINES = 200
 
+DERIVED = (
+    "At step {step:,}, by the rule of the search; the graph keeps only what the derived cell runs. "
+    "The Architecture page has other rules, its cost and all exports."
+)
+KEPT = (
+    "The best cell that it had trained by step {step:,}. The Architecture page has its cost and "
+    "all exports."
+)
+"""Stands above the cells of a random search, which derives nothing."""
+
 LOG_COLUMNS = (
     Column("at", "Time (UTC)", "code"),
     Column("attempt", "Attempt", "number"),
@@ -113,11 +123,12 @@ def is_training(run: Run) -> bool:
 def _moments(studio: Studio, run: Run, feed: Feed) -> None:
     """The moments of a search: the player with its timeline, and the heat maps."""
     lively = not run.is_ended
-    with st.container(border=True):
-        refreshing(
-            lambda: health_panel(studio, studio.run(run.id)),
-            every=MOMENTS_SECONDS if lively else None,
-        )
+    if run.search.method != "random":
+        with st.container(border=True):
+            refreshing(
+                lambda: health_panel(studio, studio.run(run.id)),
+                every=MOMENTS_SECONDS if lively else None,
+            )
     with st.container(border=True):
         refreshing(
             lambda: _player(studio, run.id, feed),
@@ -144,16 +155,14 @@ def _of_the_moment(studio: Studio, run: Run) -> None:
 
 
 def _derived(studio: Studio, run: Run) -> None:
-    """What the search would derive at the moment of the timeline."""
+    """What the search would derive at the moment of the timeline; a random one what it keeps."""
     now, catalog = moment_to_show(studio, run), studio.catalog()
-    st.subheader("What it derives", anchor=False)
+    is_random = run.search.method == "random"
+    st.subheader("What it keeps" if is_random else "What it derives", anchor=False)
     if now is None or catalog is None:
         st.caption("It appears with the first snapshot.")
         return
-    st.caption(
-        f"At step {now.step:,}, by the rule of the search; the graph keeps only what the derived "
-        "cell runs. The Architecture page has other rules, its cost and all exports."
-    )
+    st.caption(KEPT.format(step=now.step) if is_random else DERIVED.format(step=now.step))
     genotype = studio.derive(run.id, now.step)
     data = derived_data(genotype, catalog, cells=run.config.cells)
     derived_cells(data, key=f"derived-{run.uid}")

@@ -34,11 +34,20 @@ def test_before_the_first_epoch_the_page_says_when_there_will_be_a_verdict(studi
 
 
 def test_random_search_has_no_verdict(studio: Studio, page: OpenPage):
-    run = seed_run(studio.store, studio.artifacts, count=100)
-    config = run.search.model_copy(update={"method": "random", "candidates": 2})
-    chance = studio.store.create(config, name="chance")
+    chance = seed_run(studio.store, studio.artifacts, count=100, method="random", candidates=2)
     assert health_of(studio, chance) is None
-    assert "first epoch" not in words(page("live", run=chance.id))
+    shown = words(page("live", run=chance.id))
+    assert "first epoch" not in shown
+    assert "What it keeps" in shown
+    assert f"by step {chance.progress.step:,}" in shown
+    assert "What it derives" not in shown
+
+
+def test_a_search_that_derives_says_by_which_rule(studio: Studio, page: OpenPage):
+    run = seed_run(studio.store, studio.artifacts, count=100)
+    shown = words(page("live", run=run.id))
+    assert "What it derives" in shown
+    assert f"At step {run.progress.step:,}, by the rule of the search" in shown
 
 
 def test_verdict_on_a_failed_search_says_first_that_it_failed(studio: Studio, page: OpenPage):
