@@ -147,6 +147,9 @@ def test_the_studies_that_are_promised_are_there():
         "sensitivity_digits",
         "sensitivity_cifar10",
         "same_size_digits",
+        "same_size_cifar10",
+        "gap_small_cifar10",
+        "gap_longer_cifar10",
         "estimator_nb201",
         "random_digits",
     }
