@@ -18,7 +18,7 @@ studio: $(STUDIO) ## Install if need be, then start the studio and print its add
 	$(BIN)/egs up
 
 test: $(DEV) browser ## Run all tests, a file of them on each core
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV) ## Format, lint, types and import contracts
 	$(BIN)/ruff format --check .

@@ -42,7 +42,7 @@ def test_a_killed_fork_computes_what_an_undisturbed_one_does(studio: Studio) -> 
 def test_a_changed_search_that_is_killed_computes_what_it_would_have(studio: Studio) -> None:
     """Against a search that knew from the start what was to change, and at which step."""
     people = use_cases(studio)
-    settings = {"draws": 1, "banned": "*:*:none", "weight_decay": 0.01, "epochs": 12}
+    settings = {"draws": 1, "banned": "*:*:none", "weight_decay": 0.01, "epochs": 6}
     wild = studio.create(epochs=40, train_limit=800)
     engine = studio.engine()
     studio.until_step(wild, SOME_STEPS)
@@ -55,7 +55,7 @@ def test_a_changed_search_that_is_killed_computes_what_it_would_have(studio: Stu
     studio.worker(wild).kill()
     assert taken.attempt == 1
     studio.until_state(wild, RunState.COMPLETED)
-    assert studio.store.run(wild.id).progress.epoch == 12
+    assert studio.store.run(wild.id).progress.epoch == 6
     said = [e.text for e in studio.store.events(wild.id) if e.kind is EventKind.CHANGE]
     assert [line.split(":")[0] for line in said] == [f"From step {made.step} on"]
 
