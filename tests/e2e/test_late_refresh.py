@@ -1,0 +1,99 @@
+"""A refresh of the page that a browser leaves reaches the server after the page that it opens."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from tests.e2e.conftest import House
+from tests.e2e.seeding import seed_run
+
+pytestmark = pytest.mark.e2e
+
+
+class LateRefresh:
+    """Between browser and server: repeats the last refresh, once, when another page begins.
+
+    Attributes:
+        is_sent: Whether it did so.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.is_sent = False
+        self._refresh: bytes | None = None
+        self._of = ""
+        page.route_web_socket(re.compile("/_stcore/stream"), self._between)
+
+    def _between(self, browser: WebSocketRoute) -> None:
+        server = browser.connect_to_server()
+
+        def asked(frame: str | bytes) -> None:
+            self._note(frame)
+            server.send(frame)
+
+        def answered(frame: str | bytes) -> None:
+            if self.is_ready and not self.is_sent and self._begins_another(frame):
+                assert self._refresh is not None
+                server.send(self._refresh)
+                self.is_sent = True
+            browser.send(frame)
+
+        browser.on_message(asked)
+        server.on_message(answered)
+
+    def _note(self, frame: str | bytes) -> None:
+        rerun = BackMsg.FromString(bytes(frame)).rerun_script  # type: ignore[arg-type]
+        if rerun.is_auto_rerun:
+            self._refresh, self._of = bytes(frame), rerun.page_script_hash  # type: ignore[arg-type]
+
+    def _begins_another(self, frame: str | bytes) -> bool:
+        said = ForwardMsg.FromString(bytes(frame))  # type: ignore[arg-type]
+        return said.WhichOneof("type") == "new_session" and (
+            said.new_session.page_script_hash != self._of
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the browser has asked for a refresh."""
+        return self._refresh is not None
+
+
+def hurried(house: House, page: Page, late: LateRefresh, name: str) -> int:
+    """The list of runs with one of them ticked, which has just asked for a refresh."""
+    run = seed_run(house.studio.store, house.studio.artifacts, count=20, name=name)
+    page.goto(house.url)
+    page.get_by_role("checkbox", name=re.compile(name)).check()
+    while not late.is_ready:
+        page.wait_for_timeout(100)
+    return run.id
+
+
+def answered(page: Page, late: LateRefresh) -> None:
+    """Wait until the late refresh has been answered, which leaves no trace on a page."""
+    while not late.is_sent:
+        page.wait_for_timeout(100)
+    page.wait_for_timeout(2000)
+
+
+def test_a_late_refresh_does_not_empty_a_page_that_a_button_opens(house: House, page: Page):
+    late = LateRefresh(page)
+    number = hurried(house, page, late, "left by a button")
+    page.get_by_role("button", name="Clone").click()
+    answered(page, late)
+    expect(page).to_have_url(re.compile(f"/new.*clone={number}"))
+    expect(page.get_by_text(re.compile(rf"run {number}\b")).first).to_be_visible()
+    expect(page.get_by_role("button", name="Start the search")).to_be_visible()
+
+
+def test_a_late_refresh_does_not_empty_a_page_that_a_link_opens(house: House, browser: Browser):
+    """In a tab whose console may have errors: Streamlit's script may end, and is loaded anew."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        late = LateRefresh(page)
+        hurried(house, page, late, "left by a link")
+        page.get_by_test_id("stSidebar").get_by_role("link", name="Engine").click()
+        answered(page, late)
+        expect(page).to_have_url(re.compile("/engine"))
+        expect(page.get_by_role("heading", name="Machines")).to_be_visible()
