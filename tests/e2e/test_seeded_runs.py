@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
 from engine.domain.run import RunState
 from tests.e2e.conftest import VIEWPORT, House, answers, free_port, until
@@ -139,6 +139,15 @@ def test_address_brings_back_the_chosen_moment(house: House, page: Page):
     expect(page).not_to_have_url(re.compile("step="))
 
 
+def expect_words(table: Locator, expected: list[str]) -> None:
+    """Wait until the cells of a heat map say something; none are there while it is drawn anew."""
+    cells = table.locator("tbody td")
+    until(
+        lambda: cells.evaluate_all("all => all.map((c) => c.ariaLabel)") == expected,
+        "each cell of the heat map to say what it holds",
+    )
+
+
 def test_heat_map_shows_the_chosen_moment(house: House, page: Page):
     run = seed_run(house.studio.store, house.studio.artifacts, count=100)
     moment = house.studio.snapshot(run.id, 420)
@@ -147,13 +156,12 @@ def test_heat_map_shows_the_chosen_moment(house: House, page: Page):
     for kind, name in (("normal", "Normal"), ("reduction", "Reduction")):
         table = page.get_by_role("table", name=f"{name} cell, step 420")
         expect(table.locator("tbody tr")).to_have_count(len(moment.probabilities[kind]))
-        words = table.locator("tbody td").evaluate_all("cells => cells.map((c) => c.ariaLabel)")
         expected = [
             f"{100 * p:.1f} %" + (", drawn" if mask >> k & 1 else "")
             for row, mask in zip(moment.probabilities[kind], moment.codes[kind], strict=True)
             for k, p in enumerate(row)
         ]
-        assert words == expected
+        expect_words(table, expected)
 
 
 def test_edge_tells_its_probabilities_on_focus(house: House, page: Page):

@@ -27,6 +27,10 @@ def test_a_change_is_worth_something_at_once_and_can_be_kept(house: House, page:
     expect(editor).to_have_attribute("data-removed", "1")
     normal.get_by_role("button", name=re.compile("^0→1, Separable convolution 5x5")).click()
     expect(editor).to_have_attribute("data-added", "1")
+    kept = [sum(len(genes) for genes in cell) for cell in derived.cells.values()]
+    drawn = page.locator(".st-key-edited .derived")  # by the page, which hears of both changes
+    expect(drawn).to_have_attribute("data-kept", ",".join(map(str, kept)))
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_role("button", name="Keep in the library")).to_be_visible()
     with page.expect_download() as caught:
         page.get_by_role("button", name="Download the genotype").click()
