@@ -34,8 +34,7 @@ class LateRefresh:
             server.send(frame)
 
         def answered(frame: str | bytes) -> None:
-            if self.is_ready and not self.is_sent and self._begins_another(frame):
-                assert self._refresh is not None
+            if self._refresh and not self.is_sent and self._begins_another(frame):
                 server.send(self._refresh)
                 self.is_sent = True
             browser.send(frame)
@@ -44,12 +43,14 @@ class LateRefresh:
         server.on_message(answered)
 
     def _note(self, frame: str | bytes) -> None:
-        rerun = BackMsg.FromString(bytes(frame)).rerun_script  # type: ignore[arg-type]
+        assert isinstance(frame, bytes)
+        rerun = BackMsg.FromString(frame).rerun_script
         if rerun.is_auto_rerun:
-            self._refresh, self._of = bytes(frame), rerun.page_script_hash  # type: ignore[arg-type]
+            self._refresh, self._of = frame, rerun.page_script_hash
 
     def _begins_another(self, frame: str | bytes) -> bool:
-        said = ForwardMsg.FromString(bytes(frame))  # type: ignore[arg-type]
+        assert isinstance(frame, bytes)
+        said = ForwardMsg.FromString(frame)
         return said.WhichOneof("type") == "new_session" and (
             said.new_session.page_script_hash != self._of
         )
