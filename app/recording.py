@@ -15,11 +15,11 @@ from typing import Any
 from app.settings import Settings
 from app.studio import Studio, versions
 from engine.data.summaries import summary_from_json
-from engine.domain.config import make_config
 from engine.domain.errors import NotFound, WrongState
 from engine.domain.ports import Device
 from engine.domain.run import Progress, Run, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
+from engine.domain.stored_config import read_config
 
 SCHEMA = 1
 TAG = "recorded"
@@ -84,7 +84,7 @@ def restore(studio: Studio, content: bytes) -> Run:
             advice="update the studio",
         )
     store = studio.store
-    run = store.create(make_config(document["config"]), name=document["name"])
+    run = store.create(read_config("search", document["config"]), name=document["name"])
     claimed = store.claim(
         run.id, node=PLACE, device=Device("cpu", None, document["device"] or "CPU", 0)
     )

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from engine.domain.catalog import Card, Catalog, Layer, OperationCard
-from engine.domain.config import AnyConfig, SearchConfig, TrainingConfig, parse_config
+from engine.domain.config import AnyConfig
 from engine.domain.errors import FailureReason
 from engine.domain.jobs import Job, JobState, canonical, question_digest
 from engine.domain.ports import Device, Node
@@ -21,6 +21,7 @@ from engine.domain.run import Checkpoint, EventKind, Progress, Request, Run, Run
 from engine.domain.run_list import RunSummary
 from engine.domain.space import SearchSpace
 from engine.domain.steering import Change
+from engine.domain.stored_config import read_config
 
 Row = Mapping[str, Any] | RowMapping
 """The columns of one row by name."""
@@ -191,10 +192,8 @@ def summary_of(row: Row) -> RunSummary:
 
 
 def config_of(purpose: str, text: str) -> AnyConfig:
-    """The configuration in a JSON text; settings that this version does not know are left out."""
-    settings = json.loads(text)
-    known = (TrainingConfig if purpose == "training" else SearchConfig).model_fields
-    return parse_config(purpose, {name: settings[name] for name in known if name in settings})
+    """The configuration in a JSON text, which an earlier version may have stored."""
+    return read_config(purpose, json.loads(text))
 
 
 def event_columns(run_id: int, event: RunEvent) -> dict[str, Any]:

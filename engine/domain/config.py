@@ -384,6 +384,12 @@ class TrainingConfig(RunConfig):
         ge=1,
         le=10_000,
     )
+    leave_out_dead: bool = setting(
+        True,
+        "Leave out dead parts",
+        "Build only what lies on a path from the image or the text to the scores.",
+        group="Network",
+    )
     include_validation: bool = setting(
         False,
         "Train on validation data",

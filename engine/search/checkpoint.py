@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import torch
 
 from engine.domain.errors import CheckpointError
+from engine.domain.stored_config import completed
 from engine.optimisation.loop import Loop
 from engine.optimisation.out_of_memory import is_out_of_memory
 
@@ -99,8 +100,7 @@ def refuse_other_run(document: Mapping[str, Any], run: str | None) -> None:
 
 def _refuse_other_search(document: dict[str, Any], loop: Loop, free: frozenset[str]) -> None:
     wanted = loop.config.model_dump()
-    defaults = {name: field.default for name, field in type(loop.config).model_fields.items()}
-    saved = {**defaults, **document["config"]}
+    saved = completed(loop.config.purpose, document["config"])
     for name, value in wanted.items():
         if name not in free and saved[name] != value:
             raise _refused(
