@@ -1,0 +1,297 @@
+"""The topology of a cell: where its nodes read from, and how deep and wide it is.
+
+Terms follow Shu et al. 2020 (Understanding Architectures Learnt by Cell-Based
+Neural Architecture Search). A kept operation carries a signal if a path of
+kept operations leads to it from an input of the cell; ``none`` carries nothing.
+
+* level of a node: operations on the longest path from an input to it;
+* depth of a cell: operations on the longest path from an input to the output;
+* width of a cell: nodes of level 1, which read the inputs of the cell only.
+
+The same figures can be read off a code, or expected of the codes that M draws
+give. Expectations are exact: a node's level depends on the levels before it
+alone, because rows are independent, so that the law of all levels follows node
+by node. In scope ``node``, with p_s the probability of the row on operations
+that read source s::
+
+    P(level of node <= t) = (p_none + sum of p_s over sources below level t) ** M
+
+In scope ``edge`` it is the product of p_none ** M over the other edges.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import fsum
+from random import Random
+
+from engine.domain.rules import drawn_set
+from engine.domain.snapshot import Masks, Rows, operations_in
+from engine.domain.space import Scope, SearchSpace
+
+SILENT = -1
+"""Level of a node that no signal reaches."""
+
+EXACT_NODES = 5
+"""Most nodes for which the law of all levels is enumerated: at most 720 states."""
+
+SAMPLES = 128
+"""Codes that stand for the law in larger cells; the depth then has a standard error near 0.1."""
+
+NODES = "nodes"
+"""Name of the class of all earlier nodes, beside one class per input of the cell."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Topology of one cell: of a code in whole numbers, else expected values.
+
+    Attributes:
+        depth: Operations on the longest path from an input to the output; 0 if none leads there.
+        width: Nodes that read the inputs of the cell only.
+        silent: Nodes that no signal reaches.
+        operations: Per input of the cell, the kept operations that read it.
+        reads_last: Probability that some operation reads c_{k-1}; 0 or 1 for a code.
+    """
+
+    depth: float
+    width: float
+    silent: float
+    operations: tuple[float, ...]
+    reads_last: float
+
+
+def source_classes(space: SearchSpace) -> tuple[str, ...]:
+    """Names of what a node can read: each input of the cell, then all earlier nodes."""
+    if space.skeleton == "recurrent":
+        return ("s_0", NODES)
+    return (*map(space.source_label, range(space.inputs)), NODES)
+
+
+def source_shares(space: SearchSpace, rows: Rows) -> tuple[float, ...]:
+    """Share of the probability of all operations, ``none`` aside, per source class.
+
+    Args:
+        space: The search space.
+        rows: E rows of K probabilities of one cell kind.
+
+    Returns:
+        One share per entry of :func:`source_classes`; they sum to 1, or are all 0
+        if ``none`` holds everything.
+    """
+    masses = [0.0] * (space.inputs + 1)
+    for edge, row in zip(space.edges, rows, strict=True):
+        masses[min(edge.source, space.inputs)] += _signal(space, row)
+    total = fsum(masses)
+    return tuple(mass / total if total > 0 else 0.0 for mass in masses)
+
+
+def uniform_rows(space: SearchSpace, scope: Scope, banned: Masks | None = None) -> Rows:
+    """Equal probabilities for all operations of a row that are not banned.
+
+    Args:
+        space: The search space.
+        scope: Which operations share a row.
+        banned: One bit mask per edge of what can never be drawn.
+    """
+    masks = banned or (0,) * len(space.edges)
+    columns = range(len(space.operations))
+    rows: list[tuple[float, ...]] = []
+    for edges in space.rows(scope):
+        free = sum(not masks[edge] >> k & 1 for edge in edges for k in columns)
+        rows += (
+            tuple(0.0 if masks[edge] >> k & 1 else 1 / free for k in columns) for edge in edges
+        )
+    return tuple(rows)
+
+
+def shape_of(space: SearchSpace, masks: Masks) -> Shape:
+    """The topology of a code of one cell kind, one bit mask per edge."""
+    kept = [_kept(space, mask) for mask in masks]
+    levels = node_levels(space, masks)
+    return _shape(
+        space,
+        levels,
+        tuple(
+            float(sum(n for e, n in zip(space.edges, kept, strict=True) if e.source == source))
+            for source in range(space.inputs)
+        ),
+        reads_last=any(
+            n and e.source == space.inputs - 1 for e, n in zip(space.edges, kept, strict=True)
+        ),
+    )
+
+
+def node_levels(space: SearchSpace, masks: Masks) -> tuple[int, ...]:
+    """The level of each node of a code; :data:`SILENT` where no signal arrives."""
+    levels = [0] * space.inputs
+    for edges in space.edges_of:
+        below = [
+            levels[space.edges[edge].source]
+            for edge in edges
+            if _kept(space, masks[edge]) and levels[space.edges[edge].source] != SILENT
+        ]
+        levels.append(1 + max(below) if below else SILENT)
+    return tuple(levels[space.inputs :])
+
+
+def expected_shape(space: SearchSpace, rows: Rows, *, draws: int, scope: Scope) -> Shape:
+    """The topology expected of a code of M independent draws per row.
+
+    Exact up to :data:`EXACT_NODES` nodes; beyond, the mean of :data:`SAMPLES`
+    codes that are drawn with a fixed seed.
+
+    Args:
+        space: The search space.
+        rows: E rows of K probabilities of one cell kind.
+        draws: Number of draws M.
+        scope: Which operations share a row.
+    """
+    law = level_law(space, rows, draws=draws, scope=scope)
+    shapes = [
+        (chance, _shape(space, levels, (), reads_last=reads))
+        for (levels, reads), chance in law.items()
+    ]
+    return Shape(
+        depth=fsum(chance * shape.depth for chance, shape in shapes),
+        width=fsum(chance * shape.width for chance, shape in shapes),
+        silent=fsum(chance * shape.silent for chance, shape in shapes),
+        operations=expected_operations(space, rows, draws=draws),
+        reads_last=fsum(chance * shape.reads_last for chance, shape in shapes),
+    )
+
+
+def expected_operations(space: SearchSpace, rows: Rows, *, draws: int) -> tuple[float, ...]:
+    """Per input of the cell, the expected number of kept operations that read it.
+
+    An operation of probability p is kept with probability 1 - (1 - p)^M.
+    """
+    none = space.none_index
+    return tuple(
+        fsum(
+            1.0 - (1.0 - p) ** draws
+            for edge, row in zip(space.edges, rows, strict=True)
+            for k, p in enumerate(row)
+            if edge.source == source and k != none
+        )
+        for source in range(space.inputs)
+    )
+
+
+State = tuple[tuple[int, ...], bool]
+"""The levels of the nodes so far, and whether any of them reads c_{k-1}."""
+
+
+def level_law(space: SearchSpace, rows: Rows, *, draws: int, scope: Scope) -> Mapping[State, float]:
+    """The probability of each combination of levels, with whether c_{k-1} is read."""
+    if space.nodes > EXACT_NODES:
+        return _sampled_law(space, rows, draws, scope)
+    law: dict[State, float] = {((), False): 1.0}
+    for node in _nodes(space, rows, draws, scope):
+        after: dict[State, float] = {}
+        for (levels, reads), chance in law.items():
+            for level, reads_now, share in node.outcomes(levels):
+                state = ((*levels, level), reads or reads_now)
+                after[state] = after.get(state, 0.0) + chance * share
+        law = after
+    return law
+
+
+@dataclass(frozen=True)
+class _Node:
+    """What decides the level of one node.
+
+    Attributes:
+        inputs: Inputs of the cell.
+        rows: Per row, the probability of operations on each source: (source, p) pairs.
+        draws: Number of draws M.
+    """
+
+    inputs: int
+    rows: tuple[tuple[tuple[int, float], ...], ...]
+    draws: int
+
+    def outcomes(self, levels: Sequence[int]) -> Iterator[tuple[int, bool, float]]:
+        """(level, whether it reads c_{k-1}, probability), given the levels before it."""
+        of = (*(0,) * self.inputs, *levels)
+        tops = range(len(levels) + 2)
+        either = [self._within([level < top for level in of]) for top in tops]
+        other = [
+            self._within([level < top and s != self.inputs - 1 for s, level in enumerate(of)])
+            for top in tops
+        ]
+        for top in tops:
+            share, without = (
+                chances[top] - (chances[top - 1] if top else 0.0) for chances in (either, other)
+            )
+            for reads_last, chance in ((False, without), (True, share - without)):
+                if chance > 0:
+                    yield top or SILENT, reads_last, chance
+
+    def _within(self, allowed: Sequence[bool]) -> float:
+        """Probability to keep nothing but ``none`` and operations on allowed sources."""
+        chance = 1.0
+        for row in self.rows:
+            outside = fsum(p for source, p in row if not allowed[source])
+            chance *= max(0.0, 1.0 - outside) ** self.draws
+        return chance
+
+
+def _nodes(space: SearchSpace, rows: Rows, draws: int, scope: Scope) -> Iterator[_Node]:
+    for edges in space.edges_of:
+        parts = [edges] if scope == "node" else [range(edge, edge + 1) for edge in edges]
+        yield _Node(
+            space.inputs,
+            tuple(
+                tuple((space.edges[edge].source, _signal(space, rows[edge])) for edge in part)
+                for part in parts
+            ),
+            draws,
+        )
+
+
+def _sampled_law(space: SearchSpace, rows: Rows, draws: int, scope: Scope) -> dict[State, float]:
+    stream = Random(0)
+    law: dict[State, float] = {}
+    for _ in range(SAMPLES):
+        masks = _draw(space, rows, draws, scope, stream)
+        state = (node_levels(space, masks), bool(shape_of(space, masks).reads_last))
+        law[state] = law.get(state, 0.0) + 1 / SAMPLES
+    return law
+
+
+def _draw(space: SearchSpace, rows: Rows, draws: int, scope: Scope, stream: Random) -> Masks:
+    """One code of one cell kind: Definition 1 of the paper."""
+    masks = [0] * len(space.edges)
+    for edges in space.rows(scope):
+        items = [(edge, k) for edge in edges for k in range(len(space.operations))]
+        for hit in drawn_set([rows[edge][k] for edge, k in items], draws, stream):
+            edge, k = items[hit]
+            masks[edge] |= 1 << k
+    return tuple(masks)
+
+
+def _shape(
+    space: SearchSpace,
+    levels: Sequence[int],
+    operations: tuple[float, ...],
+    *,
+    reads_last: bool,
+) -> Shape:
+    ends = levels[-1:] if space.output == "last" else levels
+    return Shape(
+        depth=float(max(0, *ends)),
+        width=float(sum(level == 1 for level in levels)),
+        silent=float(sum(level == SILENT for level in levels)),
+        operations=operations,
+        reads_last=float(reads_last),
+    )
+
+
+def _signal(space: SearchSpace, row: Sequence[float]) -> float:
+    """Probability of everything but ``none`` on one edge."""
+    return fsum(p for k, p in enumerate(row) if k != space.none_index)
+
+
+def _kept(space: SearchSpace, mask: int) -> int:
+    """Number of operations of an edge that are kept, ``none`` aside."""
+    return sum(k != space.none_index for k in operations_in(mask))
