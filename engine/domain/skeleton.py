@@ -36,6 +36,21 @@ def stage_positions(cells: int) -> frozenset[int]:
     return frozenset({cells // 3, 2 * cells // 3})
 
 
+def cell_kinds(cells: int, skeleton: str) -> list[str]:
+    """Return the kinds of all cells of a network, from its input on.
+
+    Raises:
+        ValueError: The number of cells does not fit the skeleton.
+    """
+    if skeleton == "recurrent":
+        return ["recurrent"]
+    if skeleton == "stages":
+        stage_positions(cells)
+        return ["cell"] * cells
+    reductions = reduction_positions(cells)
+    return ["reduction" if index in reductions else "normal" for index in range(cells)]
+
+
 @dataclass(frozen=True)
 class Grid:
     """The pixels of a feature map among those of the image.
@@ -66,9 +81,10 @@ class CellPlace:
 
     Attributes:
         kind: Kind of the cell.
-        before: Channels of the cell before the last, c_{k-2}; 0 where a cell
-            reads the last one only.
-        last: Channels of the last cell, c_{k-1}.
+        inputs: How many cells it can read: 2, or the last one only.
+        before: Channels of the cell before the last, c_{k-2}; 0 if it gives
+            nothing or cells read the last one only.
+        last: Channels of the last cell, c_{k-1}; 0 if it gives nothing.
         channels: Channels C of this cell's nodes.
         before_grid: Grid of c_{k-2}.
         last_grid: Grid of c_{k-1}.
@@ -82,6 +98,7 @@ class CellPlace:
     """
 
     kind: str
+    inputs: int
     before: int
     last: int
     channels: int
@@ -112,8 +129,8 @@ def stem_plan(channels: int, *, skeleton: str, stem_stride: int) -> list[tuple[i
 
 
 def gathered_nodes(nodes: int, output: str) -> int:
-    """How many nodes a cell's output holds side by side."""
-    return nodes if output == "concat" else 1
+    """How many nodes a cell's output holds side by side, of ``nodes`` that make it."""
+    return nodes if output == "concat" else min(nodes, 1)
 
 
 def cell_places(
@@ -125,6 +142,7 @@ def cell_places(
     skeleton: str = "cells",
     stem_stride: int = 1,
     output_stride: int = 0,
+    joined: Sequence[int] | None = None,
 ) -> list[CellPlace]:
     """All cells of a network, from the stem on.
 
@@ -138,12 +156,16 @@ def cell_places(
         stem_stride: By how much the stem reduces the image.
         output_stride: Largest scale of a feature map; reductions beyond it
             lose their stride. 0 for no limit.
+        joined: Per cell, how many of its nodes make its output; None for all
+            of them.
 
     Raises:
         ValueError: The number of cells does not fit the skeleton.
     """
     staged = skeleton == "stages"
     positions = stage_positions(cells) if staged else reduction_positions(cells)
+    kinds = cell_kinds(cells, skeleton)
+    joined = [nodes] * cells if joined is None else joined
     stem = stem_plan(channels, skeleton=skeleton, stem_stride=stem_stride)
     last = before = stem[-1][0]
     last_grid = before_grid = Grid(stem_stride)
@@ -156,7 +178,8 @@ def cell_places(
         channels = 2 * channels if halves else channels
         grid = last_grid.reduced(output_stride) if halves else last_grid
         place = CellPlace(
-            kind="cell" if staged else "reduction" if halves else "normal",
+            kind=kinds[index],
+            inputs=1 if staged else 2,
             before=0 if staged else before,
             last=last,
             channels=channels,
@@ -168,7 +191,8 @@ def cell_places(
             widens=halves and staged,
         )
         places.append(place)
-        before, last, after_reduction = last, gathered_nodes(nodes, output) * channels, halves
+        given = gathered_nodes(joined[index], output) * channels
+        before, last, after_reduction = last, given, halves
         before_grid, last_grid = last_grid, grid
     return places
 
