@@ -5,10 +5,10 @@ from random import Random
 import networkx as nx
 import pytest
 
-from engine.domain.dead_parts import check_connected, dead_parts, liveness_of
 from engine.domain.errors import InvalidGenotype
 from engine.domain.genotype import Gene, Genotype, plain_nodes
 from engine.domain.liveness import CellLiveness, NetworkLiveness
+from engine.domain.pruning import check_connected, liveness_of, pruning_of
 from engine.domain.published import PUBLISHED
 from engine.domain.skeleton import cell_kinds
 from engine.spaces import SPACES
@@ -84,7 +84,7 @@ def test_alive_is_what_lies_on_a_path_from_the_image_to_the_scores(seed):
 @pytest.mark.parametrize("cells", [8, 14, 20])
 def test_published_cells_are_alive_as_a_whole(name, cells):
     genotype = PUBLISHED[name].genotype(DARTS)
-    parts = dead_parts(genotype, cells)
+    parts = pruning_of(genotype, cells)
     assert (parts.dead_operations, parts.dead_cells, parts.sentences) == (0, 0, ())
     assert all(not (kind.inputs or kind.nodes or kind.note) for kind in parts.kinds.values())
     nodes, alive = plain_nodes(genotype), liveness_of(genotype, cells)
@@ -97,7 +97,7 @@ def test_cells_that_read_the_older_input_only_leave_every_other_cell_dead():
     assert [cell.is_alive for cell in liveness.cells] == [False, True] * 3
     assert [cell.inputs for cell in liveness.cells] == [(), (0,)] * 3
     assert liveness.stem == (False, True)
-    parts = dead_parts(older_input_only(), 6)
+    parts = pruning_of(older_input_only(), 6)
     assert parts.sentences == (
         "8 of 16 operations are dead: no later cell reads this cell (reduction).",
         "3 of 6 cells are dead: no later cell reads this cell.",
@@ -119,7 +119,7 @@ def test_each_reason_is_said():
         frozenset({Gene(3, "max_pool_3x3"), Gene(1, "skip_connect")}),
     )
     genotype = Genotype(DARTS.with_nodes(3), dict.fromkeys(("normal", "reduction"), cell))
-    parts = dead_parts(genotype, 3)
+    parts = pruning_of(genotype, 3)
     dead = parts.kinds["normal"]
     assert dead.nodes == {0: "node 0 keeps nothing", 1: "nothing reaches node 1"}
     assert dead.operations == {
@@ -137,7 +137,7 @@ def test_each_reason_is_said():
 def test_a_cell_that_gives_nothing_is_named_by_those_that_read_it():
     normal = (frozenset({Gene(0, "skip_connect"), Gene(1, "max_pool_3x3")}),)
     genotype = Genotype(DARTS.with_nodes(1), {"normal": normal, "reduction": (frozenset(),)})
-    parts = dead_parts(genotype, 3)
+    parts = pruning_of(genotype, 3)
     assert parts.cells == (
         "no later cell reads this cell",
         "no later cell reads this cell",
@@ -147,7 +147,7 @@ def test_a_cell_that_gives_nothing_is_named_by_those_that_read_it():
     longer = liveness_of(genotype, 8)
     alive = [number for number, cell in enumerate(longer.cells) if cell.is_alive]
     assert alive == [0, 1, 3, 4, 6, 7]
-    assert {reason for reason in dead_parts(genotype, 8).cells if reason} == {
+    assert {reason for reason in pruning_of(genotype, 8).cells if reason} == {
         "nothing reaches its output"
     }
     assert longer.cells[3].inputs == (0,)
@@ -155,7 +155,7 @@ def test_a_cell_that_gives_nothing_is_named_by_those_that_read_it():
 
 
 def test_a_kind_that_the_network_does_not_have_is_dead():
-    parts = dead_parts(PUBLISHED["data_m4"].genotype(DARTS), 2)
+    parts = pruning_of(PUBLISHED["data_m4"].genotype(DARTS), 2)
     reasons = set(parts.kinds["normal"].operations.values())
     assert reasons == {"the network has no normal cell"}
     assert not parts.kinds["reduction"].operations
@@ -168,7 +168,7 @@ def test_with_the_last_node_as_output_only_what_leads_there_is_alive():
         frozenset({Gene(1, "avg_pool_3x3")}),
     )
     genotype = Genotype(NB201, {"cell": cell})
-    parts = dead_parts(genotype, 6)
+    parts = pruning_of(genotype, 6)
     assert parts.kinds["cell"].nodes == {1: "node 1 does not lead to the output"}
     assert parts.sentences == ("2 of 4 operations are dead: node 1 does not lead to the output.",)
 
@@ -180,7 +180,7 @@ def test_a_recurrent_node_is_alive_if_it_depends_on_the_first_state():
         frozenset({Gene(2, "relu"), Gene(1, "identity")}),
         frozenset({Gene(2, "sigmoid")}),
     )
-    parts = dead_parts(Genotype(RNN.with_nodes(4), {"recurrent": cell}), 8)
+    parts = pruning_of(Genotype(RNN.with_nodes(4), {"recurrent": cell}), 8)
     assert set(parts.kinds["recurrent"].operations) == {(2, ("relu", 2)), (3, ("sigmoid", 2))}
     assert parts.kinds["recurrent"].nodes == {
         1: "node 1 keeps nothing",
@@ -199,7 +199,7 @@ def test_an_architecture_that_connects_nothing_is_rejected():
         "operations lead from the input to the output; choose another architecture, or keep an "
         "operation that reads an input of the cell."
     )
-    assert "No path leads from the input to the scores." in dead_parts(nothing, 8).sentences
+    assert "No path leads from the input to the scores." in pruning_of(nothing, 8).sentences
     assert liveness_of(nothing, 8, keep_dead=True).is_connected
     check_connected(older_input_only(), 1)
 
