@@ -19,9 +19,9 @@ from engine.domain.genotype import Genotype, from_masks
 from engine.domain.skeleton import CellPlace, aspp_rates, cell_places
 from engine.domain.space import Scope, SearchSpace
 from engine.model.dropouts import Dropouts, dropout_mask, masked
-from engine.model.estimator import CodeSampler
 from engine.model.heads import PixelClassifier
 from engine.model.recurrent_derived import TokenEnds, initialise_recurrent
+from engine.model.sampler import CodeSampler
 from engine.model.supernet import initialise_weights
 from engine.operations.blocks import EVALUATION
 from engine.operations.dilation import dilate

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 Method = Literal["egs", "darts", "random"]
-Route = Literal["even", "first", "or"]
+Route = Literal["even", "first", "or", "zgr", "inclusion"]
 Update = Literal["joint", "alternating"]
 GradientMode = Literal["exact", "probed", "sampled"]
 Probe = Literal["batch", "operations", "steps"]
@@ -88,11 +88,20 @@ class SearchConfig(RunConfig):
         "Which probabilities compete: all incoming operations of a node, or those of one edge.",
         group="Estimator",
     )
+    sound: bool = setting(
+        True,
+        "Sound architectures",
+        "Draw and derive only architectures in which every cell reaches the output and no node is "
+        "empty; off is the paper's plain form.",
+        group="Estimator",
+    )
     route: Route = setting(
         "even",
         "Gradient route",
-        "Which draws carry the gradient of a kept operation: all draws that chose it, the first "
-        "one, or the derivative of the logical or.",
+        "How the gradient of a code reaches the probabilities. even, first: through the relaxed "
+        "draws that chose an operation; or: by the derivative of the logical or; zgr: the same "
+        "with the noise averaged out; inclusion: through P(operation is on), without a "
+        "temperature.",
         group="Estimator",
     )
     gradient: GradientMode = setting(
@@ -248,6 +257,72 @@ class SearchConfig(RunConfig):
         le=10_000,
     )
 
+    context: float = setting(
+        0.0,
+        "Context at the mode",
+        "Probability with which a row takes the code that would be derived now instead of a draw, "
+        "so that the other rows are judged in a decided network.",
+        group="Exploration",
+        ge=0.0,
+        lt=1.0,
+    )
+    alpha_rows: Literal["all", "turn"] = setting(
+        "all",
+        "Rows that learn",
+        "turn: one row of each cell learns per step, in turn; that row is always drawn.",
+        group="Exploration",
+    )
+    exploration: float = setting(
+        0.0,
+        "Exploration",
+        "Share of the draws that ignore the probabilities.",
+        group="Exploration",
+        ge=0.0,
+        lt=1.0,
+    )
+    fair_sources: float = setting(
+        0.0,
+        "Fair sources",
+        "Share of the search in which draws are evened out between the inputs that a node may "
+        "read; the effect fades linearly.",
+        group="Exploration",
+        ge=0.0,
+        le=1.0,
+    )
+    draws_start: int = setting(
+        0,
+        "First draws M",
+        "Draws at the start, falling linearly to M at the end; 0 draws M times throughout.",
+        group="Exploration",
+        ge=0,
+        le=64,
+    )
+    shrink_to: float = setting(
+        1.0,
+        "Shrink to",
+        "Share of a row's operations that may still be drawn at the end, the most probable ones; "
+        "it falls linearly from 1.",
+        group="Exploration",
+        gt=0.0,
+        le=1.0,
+    )
+    alpha_patience: float = setting(
+        0.0,
+        "Alpha waits",
+        "The alphas wait until the smoothed training loss has fallen by this share.",
+        group="Exploration",
+        ge=0.0,
+        lt=1.0,
+    )
+    beta_decay: float = setting(
+        0.0,
+        "Beta decay",
+        "Weight of the penalty log sum exp(alpha) on each row, growing linearly from 0 (β-DARTS).",
+        group="Exploration",
+        ge=0.0,
+        le=1000.0,
+    )
+
     origin: str = setting(
         "",
         "Forked from",
@@ -287,6 +362,8 @@ class SearchConfig(RunConfig):
             )
         if self.method == "random" and self.candidates > self.epochs:
             raise ValueError("candidates is above epochs, so that some would not be trained")
+        if 0 < self.draws_start < self.draws:
+            raise ValueError("draws_start is below draws, and draws only ever fall")
         if self.method == "random" and self.update != "joint":
             raise ValueError("method = random moves no alphas, and update is not joint")
         return self
@@ -300,9 +377,16 @@ class SearchConfig(RunConfig):
     def rule(self) -> DerivationRule:
         """The derivation rule that fits this search; see :attr:`derives`."""
         if self.method == "darts" and self.space in DARTS_EDGES_KEPT:
-            return DerivationRule("top2", 1, "edge", False, edges_kept=DARTS_EDGES_KEPT[self.space])
+            kept = DARTS_EDGES_KEPT[self.space]
+            return DerivationRule("top2", 1, "edge", False, edges_kept=kept, sound=self.sound)
         draws = 1 if self.method == "darts" else self.derivation_draws or self.draws
-        return DerivationRule("map", draws, self.scope, self.none_pooled)
+        return DerivationRule("map", draws, self.scope, self.none_pooled, sound=self.sound)
+
+    @property
+    def draws_plainly(self) -> bool:
+        """Whether recorded codes are drawn from the recorded probabilities alone."""
+        explores = (self.context, self.exploration, self.fair_sources, self.draws_start)
+        return self.method == "egs" and not any(explores) and self.shrink_to == 1
 
 
 class TrainingConfig(RunConfig):

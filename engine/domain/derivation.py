@@ -8,6 +8,7 @@ the genotype, so that the same probabilities give the same genotype again.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from math import inf, log10
 from random import Random
 from typing import Any, Literal, get_args
 
@@ -16,12 +17,16 @@ from engine.domain.errors import InvalidConfig
 from engine.domain.rules import (
     Indices,
     drawn_set,
+    likely_items,
     likely_set,
+    majority,
     most_probable_set,
     strongest_edges,
     voted_set,
 )
 from engine.domain.snapshot import Masks, Rows
+from engine.domain.sound_rules import mended, most_probable_sound
+from engine.domain.soundness import SoundLaw, is_sound, sound_laws
 from engine.domain.space import Scope, SearchSpace
 
 RuleName = Literal["map", "draw", "marginal", "top2", "vote"]
@@ -47,29 +52,29 @@ RULES: dict[RuleName, RuleCard] = {
     "map": RuleCard(
         "Most probable code",
         "Without chance: the set of operations that the draws keep most probably.",
-        ("draws", "none_pooled"),
+        ("draws", "sound", "none_pooled"),
     ),
     "draw": RuleCard(
         "One draw",
         "One Ensemble Gumbel-Softmax code with a stored seed, as the search draws them.",
-        ("draws", "seed"),
+        ("draws", "sound", "seed"),
     ),
     "marginal": RuleCard(
         "Threshold",
         "Every operation that the draws keep with at least this probability; the most probable "
         "one where none reaches it.",
-        ("draws", "threshold", "none_pooled"),
+        ("draws", "sound", "threshold", "none_pooled"),
     ),
     "top2": RuleCard(
         "Strongest edges (DARTS)",
         "For each node its strongest incoming edges, with the best operation of each.",
-        ("edges_kept",),
+        ("edges_kept", "sound"),
     ),
     "vote": RuleCard(
         "Vote of many draws",
         "Every operation that is in more than half of the drawn codes; the most frequent one "
         "where none has a majority.",
-        ("draws", "votes", "seed", "none_pooled"),
+        ("draws", "sound", "votes", "seed", "none_pooled"),
     ),
 }
 
@@ -91,6 +96,12 @@ class DerivationRule:
     only ``none`` keeps nothing. Otherwise no rule leaves a row empty, except
     ``top2``, which chooses edges.
 
+    A sound rule derives sound architectures only
+    (:mod:`engine.domain.soundness`): ``map`` the most probable one, ``draw`` a
+    code of the law of sound codes; ``marginal`` and ``vote`` take their
+    probabilities from that law, and what they or ``top2`` choose is mended by
+    the most probable operations that make it sound.
+
     Attributes:
         name: One of :data:`RULES`.
         draws: Number of draws M.
@@ -104,6 +115,9 @@ class DerivationRule:
         threshold: Smallest probability of being kept under ``marginal``.
         votes: Number of codes that vote under ``vote``.
         edges_kept: Incoming edges that a node keeps under ``top2``.
+        sound: Whether the architecture has to be sound. False is the paper's
+            plain form, and that of every genotype written before there was a
+            choice.
 
     Raises:
         InvalidConfig: A parameter is out of its bounds.
@@ -117,6 +131,7 @@ class DerivationRule:
     threshold: float = 0.5
     votes: int = 25
     edges_kept: int = 2
+    sound: bool = False
 
     def __post_init__(self) -> None:
         self._check("name", self.name in RULES, f"one of {', '.join(RULES)}")
@@ -128,6 +143,8 @@ class DerivationRule:
             fits = isinstance(value, int if whole else (int, float)) and low <= value <= high
             kind = "a whole number" if whole else "a number"
             self._check(parameter, fits, f"{kind} from {low} to {high}")
+
+        self._check("sound", isinstance(self.sound, bool), "true or false")
 
     def _check(self, parameter: str, fits: bool, allowed: str) -> None:
         if not fits:
@@ -145,7 +162,7 @@ def written_rule(rule: DerivationRule) -> dict[str, Any]:
     The four fields of the first version are always there, so that an earlier
     studio reads what it can understand.
     """
-    always = {"name", "draws", "scope", "none_pooled", *RULES[rule.name].parameters}
+    always = {"name", "draws", "scope", "none_pooled", *RULES[rule.name].parameters} - {"sound"}
     plain = asdict(DerivationRule())
     return {k: v for k, v in asdict(rule).items() if k in always or v != plain[k]}
 
@@ -175,9 +192,20 @@ def code_probability(
     """Probability that the M draws of the rule give exactly this architecture.
 
     See :func:`engine.domain.chances.architecture_probability`; it is that of the code,
-    whichever rule chose it.
+    whichever rule chose it. Of a sound rule it is the probability given that the
+    code is sound, P(code) / P(sound); 0 for one that is not.
     """
-    return architecture_probability(space, probabilities, masks, draws=rule.draws, scope=rule.scope)
+    plain = architecture_probability(
+        space, probabilities, masks, draws=rule.draws, scope=rule.scope
+    )
+    if not rule.sound:
+        return plain
+    if not all(is_sound(space, cell) for cell in masks.values()):
+        return CodeProbability(-inf)
+    laws = sound_laws(space, probabilities, draws=rule.draws, scope=rule.scope)
+    return CodeProbability(
+        min(0.0, plain.log10 - sum(log10(law.probability) for law in laws.values()))
+    )
 
 
 def stability(
@@ -201,6 +229,24 @@ def stability(
 
 
 def _derive_cell(space: SearchSpace, kind: str, rows: Rows, rule: DerivationRule) -> Masks:
+    return (_derive_sound if rule.sound else _derive_plain)(space, kind, rows, rule)
+
+
+def _derive_sound(space: SearchSpace, kind: str, rows: Rows, rule: DerivationRule) -> Masks:
+    if rule.name == "map":
+        return most_probable_sound(space, rows, draws=rule.draws, scope=rule.scope)
+    if rule.name == "top2":
+        return mended(space, rows, strongest_edges(space, rows, rule.edges_kept))
+    law = SoundLaw(space, rows, draws=rule.draws, scope=rule.scope)
+    stream = Random(f"{rule.seed}:{kind}")
+    if rule.name == "draw":
+        return mended(space, rows, law.draw(stream))
+    if rule.name == "vote":
+        return mended(space, rows, majority([law.draw(stream) for _ in range(rule.votes)]))
+    return mended(space, rows, likely_items(law.inclusion, rule.threshold))
+
+
+def _derive_plain(space: SearchSpace, kind: str, rows: Rows, rule: DerivationRule) -> Masks:
     if rule.name == "top2":
         return strongest_edges(space, rows, rule.edges_kept)
     choose = _chooser(rule, kind)

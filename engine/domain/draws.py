@@ -2,7 +2,8 @@
 
 The codes of a search are drawn from the probabilities that are recorded beside
 them, so that the two can be compared. An operation of probability p is on in a
-code of M draws with probability q = 1 - (1 - p)^M.
+code of M draws with probability q = 1 - (1 - p)^M, or of sound codes with the
+probability that :class:`engine.domain.soundness.SoundLaw` gives.
 """
 
 import math
@@ -13,6 +14,7 @@ from itertools import accumulate
 
 from engine.domain.config import SearchConfig
 from engine.domain.snapshot import Masks, Rows, Snapshot
+from engine.domain.soundness import SoundLaw
 from engine.domain.space import SearchSpace
 
 BAND = 0.95
@@ -103,11 +105,19 @@ def record_draws(
             DARTS's mixture, must be left out.
 
     Returns:
-        Nothing without a snapshot, and for methods without draws.
+        Nothing without a snapshot, for methods without draws, and for searches
+        whose codes are drawn from something else than the probabilities.
     """
-    if not snapshots or config.method != "egs":
+    if not snapshots or not config.draws_plainly:
         return ()
-    return tuple(_of_kind(space, config.draws, kind, snapshots) for kind in space.cell_kinds)
+    return tuple(_of_kind(space, config, kind, snapshots) for kind in space.cell_kinds)
+
+
+def inclusions(space: SearchSpace, config: SearchConfig, rows: Rows) -> Rows:
+    """The probability of each operation to be on in a code of the search: E rows of K."""
+    if config.sound:
+        return SoundLaw(space, rows, draws=config.draws, scope=config.scope).inclusion
+    return tuple(tuple(inclusion(p, config.draws) for p in row) for row in rows)
 
 
 def inclusion(p: float, draws: int) -> float:
@@ -153,13 +163,13 @@ def _log_ways(trials: int) -> tuple[float, ...]:
 
 
 def _of_kind(
-    space: SearchSpace, draws: int, kind: str, snapshots: Sequence[Snapshot]
+    space: SearchSpace, config: SearchConfig, kind: str, snapshots: Sequence[Snapshot]
 ) -> DrawRecord:
     steps = [one.step for one in snapshots]
-    tables = [one.probabilities[kind] for one in snapshots]
+    tables = [inclusions(space, config, one.probabilities[kind]) for one in snapshots]
     codes = [one.codes[kind] for one in snapshots]
     edges = tuple(
-        tuple(_entry(tables, codes, draws, edge, k) for k in range(len(space.operations)))
+        tuple(_entry(tables, codes, edge, k) for k in range(len(space.operations)))
         for edge in range(len(space.edges))
     )
     return DrawRecord(
@@ -175,10 +185,8 @@ def _of_kind(
     )
 
 
-def _entry(
-    tables: Sequence[Rows], codes: Sequence[Masks], draws: int, edge: int, k: int
-) -> DrawnOften:
-    expected = math.fsum(inclusion(table[edge][k], draws) for table in tables)
+def _entry(tables: Sequence[Rows], codes: Sequence[Masks], edge: int, k: int) -> DrawnOften:
+    expected = math.fsum(table[edge][k] for table in tables)
     count = sum(code[edge] >> k & 1 for code in codes)
     low, high = binomial_band(len(tables), expected / len(tables))
     return DrawnOften(count, expected, low, high)

@@ -14,7 +14,7 @@ from itertools import accumulate
 from random import Random
 
 from engine.domain.chances import set_probability
-from engine.domain.snapshot import Masks, Rows
+from engine.domain.snapshot import Masks, Rows, operations_in
 from engine.domain.space import SearchSpace
 
 TIE = 1e-12
@@ -72,6 +72,29 @@ def voted_set(row: Sequence[float], draws: int, votes: int, stream: Random) -> I
         ballots.update(drawn_set(row, draws, stream))
     elected = tuple(sorted(k for k, count in ballots.items() if 2 * count > votes))
     return elected or (max(range(len(row)), key=lambda k: ballots[k]),)
+
+
+def likely_items(inclusion: Rows, threshold: float) -> Masks:
+    """One bit mask an edge: the operations that are on with at least this probability.
+
+    Args:
+        inclusion: E rows of K probabilities that a code holds an operation.
+        threshold: Smallest probability.
+    """
+    return tuple(
+        sum(1 << k for k, chance in enumerate(row) if 0 < chance >= threshold) for row in inclusion
+    )
+
+
+def majority(codes: Sequence[Masks]) -> Masks:
+    """One bit mask an edge: the operations that are on in more than half of the codes."""
+    ballots = Counter(
+        (edge, k) for code in codes for edge, mask in enumerate(code) for k in operations_in(mask)
+    )
+    return tuple(
+        sum(1 << k for (at, k), count in ballots.items() if at == edge and 2 * count > len(codes))
+        for edge in range(len(codes[0]))
+    )
 
 
 def strongest_edges(space: SearchSpace, rows: Rows, edges_kept: int) -> Masks:

@@ -6,7 +6,7 @@ from typing import Any
 from engine.domain.config import AnyConfig, SearchConfig, TrainingConfig, parse_config
 
 VALUES_BEFORE: Mapping[str, Mapping[str, Any]] = {
-    "search": {},
+    "search": {"sound": False},
     "training": {"leave_out_dead": False},
 }
 """Per purpose, the value that a setting had in effect before it existed.

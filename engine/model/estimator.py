@@ -2,7 +2,7 @@
 
 Sources: Chang et al., *DATA: Differentiable ArchiTecture Approximation*,
 NeurIPS 2019 (below "the paper"). Sizes: ``M`` draws, ``R`` rows, ``K`` items
-of a row, ``E`` edges. All noise is drawn on the CPU from an explicit
+of a row. All noise is drawn on the CPU from an explicit
 generator, so that the same seed gives the same code on every device.
 """
 
@@ -14,11 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from engine.domain.snapshot import Masks
-from engine.domain.space import Scope, SearchSpace
-from engine.model.item_masks import mask_tensor
-
-Route = Literal["even", "first", "or"]
+Route = Literal["even", "first", "or", "zgr", "inclusion"]
 Normalisation = Literal["softmax", "relu"]
 
 OUTSIDE = float("-inf")
@@ -73,21 +69,20 @@ def ensemble_gumbel(
     Each of the M draws is one hard Gumbel-Softmax sample; an item is kept if
     any draw picked it (paper, Definition 1)::
 
-        z, y = gumbel_draws(log p, G, tau)          M draws      (Eq. 7 and 8)
-        b    = max_m z_m                            the code          (Def. 1)
-        s    = sum_m w_m y_m                        where the gradient goes
+        z_m = one_hot(argmax(log p + G_m))          M draws               (Eq. 7)
+        b   = max_m z_m                             the code          (Def. 1)
+        s   = :func:`soft_code`                     where the gradient goes
 
-    and the result is b forward, s backward (straight-through). The weights w
-    are the route; see :func:`route_weights`.
+    and the result is b forward, s backward (straight-through).
 
     Args:
         log_p: Logarithms of probabilities, one row a distribution.
-        noise: Standard Gumbel noise, one layer a draw.
+        noise: Standard Gumbel noise, one layer per draw.
         temperature: Softness tau of the backward pass; it plays no part forward.
-        route: Which draws carry the gradient.
+        route: How the gradient reaches p.
 
     Returns:
-        Codes, exactly 0 or 1 forward, between 1 and min(M, K) ones a row. Item
+        Codes, exactly 0 or 1 forward, between 1 and min(M, K) ones per row. Item
         k is 1 with probability 1 - (1 - p_k) ** M.
 
     Raises:
@@ -95,9 +90,68 @@ def ensemble_gumbel(
     """
     if len(noise) < 1:
         raise ValueError("noise holds no draw; at least 1 is needed")
-    drawn, relaxed = gumbel_draws(log_p, noise, temperature)
-    soft = (route_weights(drawn, route) * relaxed).sum(dim=0)
-    return drawn.amax(dim=0) + (soft - soft.detach())
+    drawn = hard_draws(log_p, noise)
+    if route == "inclusion":
+        soft = inclusion(log_p, len(noise))
+    else:
+        soft = soft_code(log_p, noise, drawn, temperature=temperature, route=route)
+    return straight_through(drawn.amax(dim=0), soft)
+
+
+def straight_through(code: Float[Tensor, "R K"], soft: Float[Tensor, "R K"]) -> Tensor:
+    """The code forward, the gradient of ``soft`` backward."""
+    return code + (soft - soft.detach())
+
+
+def hard_draws(
+    logits: Float[Tensor, "*M R K"], noise: Float[Tensor, "M R K"]
+) -> Float[Tensor, "M R K"]:
+    """One-hot draws z = one_hot(argmax(log p + G)) (paper, Eq. 7)."""
+    return functional.one_hot((logits + noise).argmax(dim=-1), noise.shape[-1]).to(noise.dtype)
+
+
+def inclusion(log_p: Float[Tensor, "R K"], draws: int) -> Float[Tensor, "R K"]:
+    """P(b_k = 1) = 1 - (1 - p_k) ** M: the mean of the code, without a temperature.
+
+    Its derivative M (1 - p_k) ** (M - 1) dp_k makes the gradient's mean exact
+    for every loss that is linear in the code (route ``inclusion``).
+    """
+    return 1 - (1 - log_p.exp()) ** draws
+
+
+def soft_code(
+    logits: Float[Tensor, "*M R K"],
+    noise: Float[Tensor, "M R K"],
+    drawn: Float[Tensor, "M R K"],
+    *,
+    temperature: float,
+    route: Route,
+) -> Float[Tensor, "R K"]:
+    """Where the gradient of a drawn code goes: s = sum_m w_m y_m.
+
+    The weights w are those of :func:`route_weights`; y_m is the relaxation of
+    a draw::
+
+        y_m = softmax((log p + G_m) / tau)          even, first, or       (Eq. 8)
+        y_m = :func:`rao_blackwell`                 zgr
+
+    Args:
+        logits: Logarithms of probabilities, of all draws or of each.
+        noise: The Gumbel noise that decided.
+        drawn: The draws.
+        temperature: Softness tau.
+        route: Every route but ``inclusion``, which relaxes no draw.
+
+    Raises:
+        ValueError: If ``temperature`` is not above 0.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; it must be above 0")
+    if route == "zgr":
+        relaxed = rao_blackwell(logits.expand(noise.shape), drawn)
+    else:
+        relaxed = functional.softmax((logits + noise) / temperature, dim=-1)
+    return (route_weights(drawn, route) * relaxed).sum(dim=0)
 
 
 def gumbel_draws(
@@ -115,9 +169,34 @@ def gumbel_draws(
     """
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; it must be above 0")
-    perturbed = log_p + noise
-    drawn = functional.one_hot(perturbed.argmax(dim=-1), log_p.shape[-1]).to(log_p.dtype)
-    return drawn, functional.softmax(perturbed / temperature, dim=-1)
+    return hard_draws(log_p, noise), functional.softmax((log_p + noise) / temperature, dim=-1)
+
+
+def rao_blackwell(
+    logits: Float[Tensor, "M R K"], drawn: Float[Tensor, "M R K"]
+) -> Float[Tensor, "M R K"]:
+    """A draw's relaxation with all noise but the draw averaged out, as tau tends to 0.
+
+    Given that item i was drawn, the mean Jacobian of softmax((log p + G) / tau)
+    tends to one that exchanges mass between i and each j != i only::
+
+        d y_j / d log p_j =  p_j / 2        d y_j / d log p_i = -p_j / 2
+        d y_i / d log p_i = (1 - p_i) / 2   d y_i / d log p_j = -p_j / 2
+
+    This is the zero-temperature limit of Gumbel-Rao (Paulus et al. 2021;
+    Shekhovtsov 2023), and the same as ReinMax (Liu et al. 2023) at temperature
+    1. The value is 0; only the gradient counts.
+
+    Args:
+        logits: log p of each draw; -inf outside a row.
+        drawn: The one-hot draws.
+    """
+    log_p = functional.log_softmax(logits, dim=-1)
+    p = log_p.detach().exp()
+    log_p = torch.where(p > 0, log_p, 0.0)
+    mine = (drawn * log_p).sum(dim=-1, keepdim=True)
+    mean = (p * log_p).sum(dim=-1, keepdim=True)
+    return (drawn * (mine - mean) + p * (log_p - mine)) / 2
 
 
 def route_weights(drawn: Float[Tensor, "M R K"], route: Route) -> Float[Tensor, "M R K"]:
@@ -127,16 +206,16 @@ def route_weights(drawn: Float[Tensor, "M R K"], route: Route) -> Float[Tensor, 
     chose the item, or all M where none did. The same mean as ``first`` with
     less variance.
     ``first``: the first draw that chose the item, or draw 0 where none did.
-    ``or``:    the derivative of the logical or, prod_{m' != m} (1 - z_m'):
-    the mean gradient tends to that of P(b_k = 1) as tau tends to 0, which the
-    other two miss for M > 1.
+    ``or``, ``zgr``: the derivative of the logical or, prod_{m' != m} (1 - z_m'):
+    the mean gradient is that of P(b_k = 1) for every temperature with ``zgr``,
+    and as tau tends to 0 with ``or``; the other two miss it for M > 1.
 
     Args:
         drawn: The one-hot draws z.
-        route: Which of the three; they agree at M = 1.
+        route: Which of them; they agree at M = 1.
     """
     hits = drawn.sum(dim=0)
-    if route == "or":
+    if route in ("or", "zgr"):
         return (hits - drawn == 0).to(drawn.dtype)
     if route == "even":
         tied = (drawn == drawn.amax(dim=0)).to(drawn.dtype)
@@ -144,106 +223,3 @@ def route_weights(drawn: Float[Tensor, "M R K"], route: Route) -> Float[Tensor, 
     weights = drawn * (drawn.cumsum(dim=0) == 1)
     weights[0] += hits == 0
     return weights
-
-
-class CodeSampler:
-    """Draws the binary code of one cell kind from its alphas.
-
-    Args:
-        space: Says which edges meet in which node.
-        draws: Number of draws M, at least 1.
-        scope: ``edge``: each edge's K operations are one row. ``node``: all
-            (edge, operation) pairs that enter a node are one row, so that at
-            most M operations are kept a node. Shorter rows are filled up with
-            -inf.
-        route: Which draws carry the gradient.
-        normalisation: How alphas become probabilities.
-        banned: One bit mask an edge: items that do not exist for this sampler.
-            Their probability is exactly 0, they are never drawn, and no
-            gradient reaches their alphas; the noise of the others is the same
-            as without a ban. None bans nothing.
-
-    Raises:
-        ValueError: If ``draws`` is below 1, or a row has nothing left.
-    """
-
-    def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        draws: int,
-        scope: Scope,
-        route: Route,
-        normalisation: Normalisation,
-        banned: Masks | None = None,
-    ) -> None:
-        if draws < 1:
-            raise ValueError(f"draws is {draws}; it must be at least 1")
-        self.draws = draws
-        self.route = route
-        self.normalisation = normalisation
-        self.operations = len(space.operations)
-        lengths = torch.tensor([len(edges) for edges in space.rows(scope)]) * self.operations
-        self._inside = torch.arange(int(lengths.max())) < lengths[:, None]
-        self._place = self._inside.flatten().nonzero().flatten()
-        self._allowed = ~mask_tensor(banned or (0,) * len(space.edges), self.operations).flatten()
-        allowed = torch.zeros(self._inside.numel(), dtype=torch.bool)
-        allowed[self._place] = self._allowed
-        if not allowed.view(self._inside.shape).any(dim=1).all():
-            raise ValueError("a row has nothing left to draw")
-
-    def probabilities(self, alpha: Float[Tensor, "E K"]) -> Float[Tensor, "E K"]:
-        """Probability of each operation in one draw; each row of the scope sums to 1."""
-        return self._to_edges(log_probabilities(self._to_rows(alpha), self.normalisation).exp())
-
-    def draw(
-        self, alpha: Float[Tensor, "E K"], temperature: float, generator: torch.Generator
-    ) -> Float[Tensor, "E K"]:
-        """One code, exactly 0 or 1, with a gradient to ``alpha``.
-
-        Raises:
-            ValueError: If ``temperature`` is not above 0.
-        """
-        log_p = log_probabilities(self._to_rows(alpha), self.normalisation)
-        noise = gumbel_noise((self.draws, *log_p.shape), generator).to(alpha)
-        code = ensemble_gumbel(log_p, noise=noise, temperature=temperature, route=self.route)
-        return self._to_edges(code)
-
-    def _to_rows(self, alpha: Float[Tensor, "E K"]) -> Float[Tensor, "R W"]:
-        """One row a distribution; a row's edges are neighbours, so order is kept."""
-        rows = alpha.new_full((self._inside.numel(),), OUTSIDE)
-        items = alpha.flatten().masked_fill(~self._allowed.to(alpha.device), OUTSIDE)
-        rows = rows.index_copy(0, self._place.to(alpha.device), items)
-        return rows.view(self._inside.shape)
-
-    def _to_edges(self, rows: Float[Tensor, "R W"]) -> Float[Tensor, "E K"]:
-        return rows.flatten()[self._place.to(rows.device)].view(-1, self.operations)
-
-
-class MixtureSampler(CodeSampler):
-    """DARTS's stand-in for a code: the probabilities themselves weigh all operations.
-
-    Args:
-        space: Says which operations an edge has.
-        normalisation: How alphas become probabilities.
-        banned: One bit mask an edge: items whose weight is exactly 0.
-    """
-
-    def __init__(
-        self, space: SearchSpace, *, normalisation: Normalisation, banned: Masks | None = None
-    ) -> None:
-        super().__init__(
-            space,
-            draws=1,
-            scope="edge",
-            route="even",
-            normalisation=normalisation,
-            banned=banned,
-        )
-
-    def draw(
-        self, alpha: Float[Tensor, "E K"], temperature: float, generator: torch.Generator
-    ) -> Float[Tensor, "E K"]:
-        """The mixture weights p_k of each edge (DARTS, Eq. 2); nothing is random."""
-        del temperature, generator
-        return self.probabilities(alpha)

@@ -13,10 +13,10 @@ from engine.domain.errors import InvalidConfig
 from engine.domain.item_patterns import banned_items, frozen_rows, union
 from engine.domain.snapshot import Masks
 from engine.domain.space import SearchSpace
-from engine.model.estimator import CodeSampler, MixtureSampler
 from engine.model.item_masks import mask_tensor
 from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
+from engine.model.sampler import CodeSampler, MixtureSampler
 from engine.search.loop import Equipment, SearchLoop
 from engine.search.networks import supernet_for
 from engine.search.random_search import RandomSearchLoop
@@ -116,6 +116,7 @@ def _sampler(config: SearchConfig, space: SearchSpace, banned: Masks) -> CodeSam
         scope=config.scope,
         route=config.route,
         normalisation=config.normalisation,
+        sound=config.sound,
         banned=banned,
     )
 

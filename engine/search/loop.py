@@ -19,17 +19,21 @@ from engine.domain.derivation import derive
 from engine.domain.distribution import entropy
 from engine.domain.snapshot import Masks, Rows, Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
-from engine.model.estimator import CodeSampler
 from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
+from engine.model.sampler import PLAIN, CodeSampler, Drawing
 from engine.optimisation.epochs import EpochLoop
 from engine.optimisation.loop import Position, StepResult, refuse_nan, step_figures
 from engine.optimisation.schedules import learning_rate_at, temperature_at
+from engine.search.drawing import drawings, row_in_turn
 from engine.search.evaluation import measure, tensors_of
 from engine.search.observe import observe_codes, observe_rows
 from engine.search.updates import ALPHA_BETA_2, Codes, Optimisers, alpha_step, joint_step
 from engine.tasks.randomness import generator
 from engine.tasks.task import Task
+
+SMOOTHING = 0.02
+"""Weight of the newest loss in the smoothed one."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,30 @@ class Equipment:
     samplers: Mapping[str, CodeSampler]
     make_probe: Callable[[int], Probe | None]
     held: Mapping[str, Bool[torch.Tensor, "E K"]]
+
+
+@dataclass
+class Learnt:
+    """How far the training loss has fallen.
+
+    Attributes:
+        first: Loss of the first step; None before it.
+        smoothed: Exponential mean of the losses since then.
+    """
+
+    first: float | None = None
+    smoothed: float = 0.0
+
+    def take(self, loss: float) -> None:
+        """Count the loss of a step."""
+        if self.first is None:
+            self.first = self.smoothed = loss
+        self.smoothed += SMOOTHING * (loss - self.smoothed)
+
+    @property
+    def share(self) -> float:
+        """By which share of the first loss the smoothed one lies below it; 0 at the start."""
+        return 1 - self.smoothed / self.first if self.first else 0.0
 
 
 class SearchLoop(EpochLoop):
@@ -78,6 +106,7 @@ class SearchLoop(EpochLoop):
         self._optimisers = optimisers
         self._equip = equip
         self._due: list[tuple[int, SearchConfig]] = []
+        self._learnt = Learnt()
         self._take(config)
 
     def steer(self, step: int, config: SearchConfig) -> None:
@@ -134,10 +163,15 @@ class SearchLoop(EpochLoop):
         return super()._goes_on()
 
     def _code(
-        self, kind: str, alpha: torch.Tensor, temperature: float, random: torch.Generator
+        self,
+        kind: str,
+        alpha: torch.Tensor,
+        temperature: float,
+        random: torch.Generator,
+        drawing: Drawing = PLAIN,
     ) -> torch.Tensor:
         """One code of a cell kind, with a gradient to alpha."""
-        return self._equipment.samplers[kind].draw(alpha, temperature, random)
+        return self._equipment.samplers[kind].draw(alpha, temperature, random, drawing)
 
     @property
     def score_name(self) -> str:
@@ -145,10 +179,15 @@ class SearchLoop(EpochLoop):
         return f"child_{self.task.score_name}"
 
     @property
+    def _share(self) -> float:
+        """Completed share of the search, 0 to 1."""
+        return self.position.step / self.total_steps
+
+    @property
     def temperature(self) -> float:
         """Temperature tau of the next draw, above 0."""
         return temperature_at(
-            self.position.step / self.total_steps,
+            self._share,
             start=self.config.temperature_start,
             end=self.config.temperature_end,
             schedule=self.config.temperature_schedule,
@@ -193,7 +232,7 @@ class SearchLoop(EpochLoop):
     def alpha_learning_rate(self) -> float:
         """Learning rate of the alphas at the next step."""
         return learning_rate_at(
-            self.position.step / self.total_steps,
+            self._share,
             start=self.config.alpha_learning_rate,
             end=0.0,
             schedule=self.config.alpha_learning_rate_schedule,
@@ -202,11 +241,31 @@ class SearchLoop(EpochLoop):
     def _draw(self) -> Codes:
         """One code a cell kind for the present step, with a gradient to alpha."""
         random = generator(self.config.seed, "codes", self.position.step)
-        temperature = self.temperature
+        temperature, how = self.temperature, self._drawings()
         return {
-            kind: self._code(kind, alpha, temperature, random)
+            kind: self._code(kind, alpha, temperature, random, how.get(kind, PLAIN))
             for kind, alpha in self.supernet.alphas.items()
         }
+
+    def _drawings(self) -> Mapping[str, Drawing]:
+        """How the codes of the present step are drawn, by cell kind."""
+        if self.config.draws_plainly or not self._alphas_learn:
+            return {}
+        return drawings(
+            self.config,
+            self.space,
+            step=self.position.step,
+            share=self._share,
+            derived=self.derived,
+        )
+
+    @property
+    def _alphas_learn(self) -> bool:
+        """Whether the alphas move in the present step."""
+        return (
+            self.position.epoch >= self.config.alpha_warmup_epochs
+            and self._learnt.share >= self.config.alpha_patience
+        )
 
     def _set_rates(self) -> None:
         """Give the optimisers what the settings say of the next step."""
@@ -223,7 +282,12 @@ class SearchLoop(EpochLoop):
         """Move the weights, and the alphas unless they still warm up."""
         self._set_rates()
         epoch, index = self.position.epoch, self.position.index
-        searching = epoch >= self.config.alpha_warmup_epochs
+        searching = self._alphas_learn
+        self._optimisers = replace(
+            self._optimisers,
+            penalty=self.config.beta_decay * self._share,
+            turn=self._row_in_turn(),
+        )
         probe = self._equipment.make_probe(self.position.step) if searching else None
         together = self.config.update == "joint" and searching
         if searching and not together:
@@ -241,7 +305,15 @@ class SearchLoop(EpochLoop):
             probe if together else None,
         )
         self.task.carry("weights", result.outputs)
+        self._learnt.take(float(result.loss))
         return result
+
+    def _row_in_turn(self) -> range | None:
+        """Edges of the row that learns in the present step; None where all rows do."""
+        if self.config.alpha_rows == "all":
+            return None
+        row = row_in_turn(self.space, self.config, self.position.step)
+        return self.space.rows(self.config.scope)[row]
 
     def _close_epoch(self) -> Iterator[Snapshot | None]:
         """Measure supernet and child on validation data, then count the epoch."""
@@ -298,6 +370,7 @@ class SearchLoop(EpochLoop):
             "task": self.task.state_dict(),
             "position": asdict(self.position),
             "figures": dict(self._figures),
+            "learnt": asdict(self._learnt),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -308,6 +381,7 @@ class SearchLoop(EpochLoop):
         self.task.load_state_dict(state["task"])
         self.position = Position(**state["position"])
         self._figures = dict(state["figures"])
+        self._learnt = Learnt(**state.get("learnt", {}))
 
 
 def with_metrics(snapshot: Snapshot, figures: Mapping[str, float], **changes: Any) -> Snapshot:

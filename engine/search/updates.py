@@ -35,12 +35,23 @@ class Optimisers:
         alphas: Adam over the architecture parameters.
         gradient_clip: Largest norm of the weights' gradient; 0 for none.
         held: Pairs of a tensor of alphas and a mask of what rests in it.
+        penalty: Weight of the penalty on the alphas, see :meth:`penalise`.
+        turn: Edges whose alphas move in the next step; None for all.
     """
 
     weights: torch.optim.Optimizer
     alphas: torch.optim.Optimizer
     gradient_clip: float
     held: Sequence[tuple[nn.Parameter, Bool[Tensor, "E K"]]] = ()
+    penalty: float = 0.0
+    turn: range | None = None
+
+    def penalise(self) -> None:
+        """Add the gradient of penalty x mean over edges of log sum_k exp(alpha_k) (β-DARTS)."""
+        for group in self.alphas.param_groups:
+            for alpha in group["params"]:
+                if alpha.grad is not None:
+                    alpha.grad += self.penalty * alpha.detach().softmax(-1) / len(alpha)
 
     def move_alphas(self) -> None:
         """One step of the alphas; what is held keeps its value to the last bit.
@@ -48,15 +59,31 @@ class Optimisers:
         Its gradient is 0, so that Adam's moments forget it; but moments and
         weight decay would move it nevertheless, hence its value is put back.
         """
+        if self.penalty:
+            self.penalise()
         before = []
-        for alpha, rests in self.held:
+        resting = self._resting()
+        for alpha, rests in resting:
             if alpha.grad is not None:
                 alpha.grad.masked_fill_(rests, 0.0)
             before.append(alpha.detach().clone())
         self.alphas.step()
         with torch.no_grad():
-            for (alpha, rests), value in zip(self.held, before, strict=True):
+            for (alpha, rests), value in zip(resting, before, strict=True):
                 alpha.copy_(torch.where(rests, value, alpha))
+
+    def _resting(self) -> Sequence[tuple[nn.Parameter, Bool[Tensor, "E K"]]]:
+        """What does not move in the next step: what is held, and all rows but the one in turn."""
+        if self.turn is None:
+            return self.held
+        waits = {}
+        for group in self.alphas.param_groups:
+            for alpha in group["params"]:
+                waits[alpha] = torch.ones_like(alpha, dtype=torch.bool)
+                waits[alpha][self.turn.start : self.turn.stop] = False
+        for alpha, rests in self.held:
+            waits[alpha] = waits[alpha] | rests
+        return list(waits.items())
 
 
 def joint_step(

@@ -39,8 +39,9 @@ def refusal_of(values) -> str:
         ),
         (
             {"route": "odd"},
-            "Asked for route = 'odd'; found input should be 'even', 'first' or 'or'; allowed is "
-            "one of 'even', 'first', 'or'; choose another value of route.",
+            "Asked for route = 'odd'; found input should be 'even', 'first', 'or', 'zgr' or "
+            "'inclusion'; allowed is one of 'even', 'first', 'or', 'zgr', 'inclusion'; choose "
+            "another value of route.",
         ),
         (
             {"learning_rate": 0.1, "learning_rate_end": 0.2},
@@ -96,7 +97,7 @@ def test_a_configuration_cannot_be_changed_and_comes_back_from_its_json():
 
 def test_the_rule_of_a_search_is_its_own_scope_and_draws():
     config = make_config({"draws": 4, "scope": "edge", "none_pooled": False})
-    assert config.rule == DerivationRule("map", 4, "edge", False)
+    assert config.rule == DerivationRule("map", 4, "edge", False, sound=True)
 
 
 @pytest.mark.parametrize("name", [p.name for p in PRESETS])

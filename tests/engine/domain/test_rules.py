@@ -240,8 +240,10 @@ def test_a_rule_is_written_with_what_it_reads_and_comes_back(name):
     assert DerivationRule(**written) == rule
     plain = written_rule(DerivationRule(name))
     assert {"name", "draws", "scope", "none_pooled"} <= set(plain)
-    assert set(RULES[name].parameters) <= set(plain)
-    assert set(plain) - set(RULES[name].parameters) <= {"name", "draws", "scope", "none_pooled"}
+    read = set(RULES[name].parameters)
+    assert read - {"sound"} <= set(plain)
+    assert set(plain) - read <= {"name", "draws", "scope", "none_pooled"}
+    assert set(written_rule(DerivationRule(name, sound=True))) == {*plain, "sound"}
 
 
 def test_a_rule_of_the_first_version_is_read():
@@ -277,7 +279,8 @@ def test_a_rule_out_of_bounds_is_refused_in_one_sentence(changes, sentence):
 
 
 def test_every_numeric_parameter_has_bounds_that_its_default_keeps():
-    numeric = {k for rule in RULES.values() for k in rule.parameters if k != "none_pooled"}
+    parameters = {k for rule in RULES.values() for k in rule.parameters}
+    numeric = parameters - {"none_pooled", "sound"}
     assert numeric == set(LIMITS)
     for parameter, edge in itertools.product(LIMITS, (0, 1)):
         assert getattr(DerivationRule(**{parameter: LIMITS[parameter][edge]}), parameter) >= 0

@@ -11,13 +11,13 @@ from engine.domain.derivation import DerivationRule, derive
 from engine.domain.snapshot import mask_of
 from engine.domain.space import SearchSpace
 from engine.model.estimator import (
-    CodeSampler,
     ensemble_gumbel,
     gumbel_draws,
     gumbel_noise,
     log_probabilities,
     route_weights,
 )
+from engine.model.sampler import CodeSampler
 from engine.spaces import SPACES
 
 ROUTES = ("even", "first", "or")

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.model.estimator import CodeSampler
 from engine.model.probe import Probe
+from engine.model.sampler import CodeSampler
 from engine.model.supernet import Supernet
 from engine.operations.blocks import zeros_like_strided
 from engine.spaces import SPACES

@@ -10,14 +10,13 @@ from engine.domain.derivation import DerivationRule, derive
 from engine.domain.errors import InvalidConfig
 from engine.domain.item_patterns import banned_items, frozen_rows, matching_items
 from engine.model.estimator import (
-    CodeSampler,
-    MixtureSampler,
     ensemble_gumbel,
     gumbel_noise,
     log_probabilities,
 )
 from engine.model.item_masks import mask_tensor
 from engine.model.probe import Probe
+from engine.model.sampler import CodeSampler, MixtureSampler
 from engine.search.checkpoint import load_checkpoint, save_checkpoint
 from engine.spaces import SPACES
 from tests.engine.search.test_language_search import make_loop as text_loop

@@ -11,7 +11,7 @@ from engine.domain.config import make_config
 from engine.domain.derivation import DerivationRule, derive
 from engine.domain.snapshot import operations_in
 from engine.domain.space import SearchSpace
-from engine.model.estimator import CodeSampler
+from engine.model.sampler import CodeSampler
 from engine.search.build import assemble_search
 from engine.search.observe import observe_rows
 from engine.spaces import SPACES
