@@ -19,13 +19,15 @@ that read source s::
 In scope ``edge`` it is the product of p_none ** M over the other edges.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import exp, expm1, fsum, inf, log, log1p
 from random import Random
 
+from engine.domain.draws import inclusion
 from engine.domain.rules import drawn_set
 from engine.domain.snapshot import Masks, Rows, operations_in
+from engine.domain.soundness import SoundLaw, with_a_sound_code
 from engine.domain.space import Scope, SearchSpace
 
 SILENT = -1
@@ -134,7 +136,9 @@ def node_levels(space: SearchSpace, masks: Masks) -> tuple[int, ...]:
     return tuple(levels[space.inputs :])
 
 
-def expected_shape(space: SearchSpace, rows: Rows, *, draws: int, scope: Scope) -> Shape:
+def expected_shape(
+    space: SearchSpace, rows: Rows, *, draws: int, scope: Scope, sound: bool = False
+) -> Shape:
     """The topology expected of a code of M independent draws per row.
 
     Exact up to :data:`EXACT_NODES` nodes; beyond, the mean of :data:`SAMPLES`
@@ -145,8 +149,10 @@ def expected_shape(space: SearchSpace, rows: Rows, *, draws: int, scope: Scope) 
         rows: E rows of K probabilities of one cell kind.
         draws: Number of draws M.
         scope: Which operations share a row.
+        sound: Whether the code is given to be sound; see
+            :mod:`engine.domain.soundness`.
     """
-    law = level_law(space, rows, draws=draws, scope=scope)
+    law = level_law(space, rows, draws=draws, scope=scope, sound=sound)
     shapes = [
         (chance, _shape(space, levels, (), reads_last=reads))
         for (levels, reads), chance in law.items()
@@ -155,23 +161,29 @@ def expected_shape(space: SearchSpace, rows: Rows, *, draws: int, scope: Scope) 
         depth=fsum(chance * shape.depth for chance, shape in shapes),
         width=fsum(chance * shape.width for chance, shape in shapes),
         silent=fsum(chance * shape.silent for chance, shape in shapes),
-        operations=expected_operations(space, rows, draws=draws),
+        operations=expected_operations(space, rows, draws=draws, scope=scope, sound=sound),
         reads_last=fsum(chance * shape.reads_last for chance, shape in shapes),
     )
 
 
-def expected_operations(space: SearchSpace, rows: Rows, *, draws: int) -> tuple[float, ...]:
+def expected_operations(
+    space: SearchSpace, rows: Rows, *, draws: int, scope: Scope, sound: bool = False
+) -> tuple[float, ...]:
     """Per input of the cell, the expected number of kept operations that read it.
 
-    An operation of probability p is kept with probability 1 - (1 - p)^M.
+    An operation of probability p is kept with probability 1 - (1 - p)^M, or
+    with that of :class:`engine.domain.soundness.SoundLaw`.
     """
-    none = space.none_index
+    kept = (
+        SoundLaw(space, rows, draws=draws, scope=scope).inclusion
+        if sound
+        else tuple(tuple(inclusion(p, draws) for p in row) for row in rows)
+    )
     return tuple(
         fsum(
-            1.0 - (1.0 - p) ** draws
-            for edge, row in zip(space.edges, rows, strict=True)
-            for k, p in enumerate(row)
-            if edge.source == source and k != none
+            _signal(space, row)
+            for edge, row in zip(space.edges, kept, strict=True)
+            if edge.source == source
         )
         for source in range(space.inputs)
     )
@@ -181,10 +193,13 @@ State = tuple[tuple[int, ...], bool]
 """The levels of the nodes so far, and whether any of them reads c_{k-1}."""
 
 
-def level_law(space: SearchSpace, rows: Rows, *, draws: int, scope: Scope) -> Mapping[State, float]:
+def level_law(
+    space: SearchSpace, rows: Rows, *, draws: int, scope: Scope, sound: bool = False
+) -> Mapping[State, float]:
     """The probability of each combination of levels, with whether c_{k-1} is read."""
     if space.nodes > EXACT_NODES:
-        return _sampled_law(space, rows, draws, scope)
+        return _sampled_law(space, rows, draws, scope, sound=sound)
+    rows = with_a_sound_code(space, rows) if sound else rows
     law: dict[State, float] = {((), False): 1.0}
     for node in _nodes(space, rows, draws, scope):
         after: dict[State, float] = {}
@@ -193,7 +208,20 @@ def level_law(space: SearchSpace, rows: Rows, *, draws: int, scope: Scope) -> Ma
                 state = ((*levels, level), reads or reads_now)
                 after[state] = after.get(state, 0.0) + chance * share
         law = after
-    return law
+    return _given_sound(space, law) if sound else law
+
+
+def _given_sound(space: SearchSpace, law: Mapping[State, float]) -> Mapping[State, float]:
+    """The same law, given that the code is sound."""
+    kept = {state: chance for state, chance in law.items() if _is_sound(space, *state)}
+    total = fsum(kept.values())
+    return {state: chance / total for state, chance in kept.items()}
+
+
+def _is_sound(space: SearchSpace, levels: Sequence[int], reads_last: bool) -> bool:
+    if space.output == "last":
+        return levels[-1] != SILENT
+    return SILENT not in levels and (reads_last or space.inputs == 1)
 
 
 @dataclass(frozen=True)
@@ -202,58 +230,71 @@ class _Node:
 
     Attributes:
         inputs: Inputs of the cell.
-        rows: Per row, the probability of operations on each source: (source, p) pairs.
+        rows: Per row, its (source, probability) pairs; source None is ``none``.
         draws: Number of draws M.
     """
 
     inputs: int
-    rows: tuple[tuple[tuple[int, float], ...], ...]
+    rows: tuple[tuple[tuple[int | None, float], ...], ...]
     draws: int
 
     def outcomes(self, levels: Sequence[int]) -> Iterator[tuple[int, bool, float]]:
         """(level, whether it reads c_{k-1}, probability), given the levels before it."""
         of = (*(0,) * self.inputs, *levels)
-        tops = range(len(levels) + 2)
-        either = [self._within([level < top for level in of]) for top in tops]
-        other = [
-            self._within([level < top and s != self.inputs - 1 for s, level in enumerate(of)])
-            for top in tops
-        ]
-        for top in tops:
-            share, without = (
-                chances[top] - (chances[top - 1] if top else 0.0) for chances in (either, other)
-            )
-            for reads_last, chance in ((False, without), (True, share - without)):
-                if chance > 0:
-                    yield top or SILENT, reads_last, chance
+        last = self.inputs - 1
+        before = {False: 0.0, True: 0.0}
+        for top in range(len(levels) + 2):
+            either = self._log_within({s for s, level in enumerate(of) if level < top})
+            other = self._log_within({s for s, level in enumerate(of) if level < top and s != last})
+            reading = -exp(either) * expm1(other - either) if either > -inf else 0.0
+            for reads, upto in ((False, exp(other)), (True, reading)):
+                if upto > before[reads]:
+                    yield top or SILENT, reads, upto - before[reads]
+                before[reads] = upto
 
-    def _within(self, allowed: Sequence[bool]) -> float:
-        """Probability to keep nothing but ``none`` and operations on allowed sources."""
-        chance = 1.0
+    def _log_within(self, allowed: Container[int]) -> float:
+        """ln of the probability to keep only ``none`` and operations on allowed sources."""
+        total = 0.0
         for row in self.rows:
-            outside = fsum(p for source, p in row if not allowed[source])
-            chance *= max(0.0, 1.0 - outside) ** self.draws
-        return chance
+            inside = fsum(p for source, p in row if source is None or source in allowed)
+            outside = fsum(p for source, p in row if source is not None and source not in allowed)
+            total += self.draws * _log_share(inside, outside)
+        return total
+
+
+def _log_share(inside: float, outside: float) -> float:
+    """ln of inside / (inside + outside), exact to rounding also if one of them is tiny."""
+    if inside <= 0:
+        return -inf
+    total = inside + outside
+    return log1p(-outside / total) if outside < inside else log(inside / total)
 
 
 def _nodes(space: SearchSpace, rows: Rows, draws: int, scope: Scope) -> Iterator[_Node]:
+    none = space.none_index
     for edges in space.edges_of:
         parts = [edges] if scope == "node" else [range(edge, edge + 1) for edge in edges]
         yield _Node(
             space.inputs,
             tuple(
-                tuple((space.edges[edge].source, _signal(space, rows[edge])) for edge in part)
+                (
+                    (None, 0.0 if none is None else fsum(rows[edge][none] for edge in part)),
+                    *((space.edges[edge].source, _signal(space, rows[edge])) for edge in part),
+                )
                 for part in parts
             ),
             draws,
         )
 
 
-def _sampled_law(space: SearchSpace, rows: Rows, draws: int, scope: Scope) -> dict[State, float]:
+def _sampled_law(
+    space: SearchSpace, rows: Rows, draws: int, scope: Scope, *, sound: bool
+) -> dict[State, float]:
+    given = SoundLaw(space, rows, draws=draws, scope=scope) if sound else None
     stream = Random(0)
     law: dict[State, float] = {}
     for _ in range(SAMPLES):
-        masks = _draw(space, rows, draws, scope, stream)
+        masks = given.draw(stream) if given else _draw(space, rows, draws, scope, stream)
         state = (node_levels(space, masks), bool(shape_of(space, masks).reads_last))
         law[state] = law.get(state, 0.0) + 1 / SAMPLES
     return law

@@ -9,6 +9,7 @@ import pytest
 from engine.domain import topology
 from engine.domain.chances import set_probability
 from engine.domain.snapshot import Masks, Rows, operations_in
+from engine.domain.soundness import is_sound
 from engine.domain.space import Scope, SearchSpace
 from engine.domain.topology import (
     SILENT,
@@ -76,13 +77,21 @@ def mean_shape(space: SearchSpace, codes: list[tuple[Masks, float]]) -> Shape:
 
 
 @pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("sound", [False, True])
 @pytest.mark.parametrize("draws", [1, 2, 3])
 @pytest.mark.parametrize("space", [TINY, CHAIN, BARE], ids=lambda space: space.name)
-def test_the_expected_topology_is_the_mean_over_all_codes(space, draws, scope):
+def test_the_expected_topology_is_the_mean_over_all_codes(space, draws, sound, scope):
     rows = some_rows(space, scope)
     codes = all_codes(space, rows, draws, scope)
     assert sum(chance for _, chance in codes) == pytest.approx(1.0)
-    wanted, found = mean_shape(space, codes), expected_shape(space, rows, draws=draws, scope=scope)
+    if sound:
+        codes = [(masks, chance) for masks, chance in codes if is_sound(space, masks)]
+        total = sum(chance for _, chance in codes)
+        codes = [(masks, chance / total) for masks, chance in codes]
+    wanted, found = (
+        mean_shape(space, codes),
+        expected_shape(space, rows, draws=draws, scope=scope, sound=sound),
+    )
     for name in ("depth", "width", "silent", "reads_last", "operations"):
         assert getattr(found, name) == pytest.approx(getattr(wanted, name)), name
 
@@ -189,6 +198,21 @@ def test_in_large_cells_drawn_codes_stand_for_the_law(scope, monkeypatch):
     assert sampled.depth == pytest.approx(exact.depth, abs=0.25)
     assert sampled.width == pytest.approx(exact.width, abs=0.25)
     assert sampled == expected_shape(space, rows, draws=2, scope=scope)
+
+
+@pytest.mark.parametrize("sound", [False, True])
+def test_sound_codes_of_a_recurrent_cell_have_no_silent_node(sound):
+    rows = uniform_rows(SPACES["rnn"], "node")
+    shape = expected_shape(SPACES["rnn"], rows, draws=1, scope="node", sound=sound)
+    assert (shape.silent == 0) is sound
+
+
+def test_probabilities_that_leave_no_sound_code_have_the_topology_of_the_nearest_one():
+    rows = tuple((1.0, 0.0) for _ in CHAIN.edges)
+    shape = expected_shape(CHAIN, rows, draws=1, scope="edge", sound=True)
+    assert shape.depth == pytest.approx(1.0)
+    assert shape.operations == pytest.approx((1.0,))
+    assert shape.silent == pytest.approx(2.0)
 
 
 def test_the_law_sums_to_one():
