@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from app.studio import Studio, shape_of
-from engine.domain.blocks import Block, network_blocks
+from engine.domain.blocks import Block, dead_share_of, network_blocks, parts_of
 from engine.domain.catalog import Catalog
-from engine.domain.cost import Cost, CostPart, network_parts, total_of
+from engine.domain.cost import Cost, CostPart, DeadShare, total_of
 from engine.domain.genotype import Genotype
-from engine.domain.language_cost import LanguageShape, language_parts
 from engine.export.layout import edge_titles
 
 PART_WORDS = {
@@ -30,11 +29,13 @@ class CostView:
         blocks: From the input to the output.
         parts: The same in parts.
         total: All of it.
+        dead: Parameters that are left out because they are dead.
     """
 
     blocks: tuple[Block, ...]
     parts: tuple[CostPart, ...]
     total: Cost
+    dead: DeadShare
 
 
 def cost_view(studio: Studio, run_id: int, genotype: Genotype) -> CostView:
@@ -47,13 +48,10 @@ def cost_view(studio: Studio, run_id: int, genotype: Genotype) -> CostView:
     run = studio.run(run_id)
     catalog = studio.published_catalog(f"the cost of a network of run {run_id}")
     shape = shape_of(run.config, studio.known_data(run))
-    parts: list[CostPart]
-    if isinstance(shape, LanguageShape):
-        parts = language_parts(genotype, shape)
-    else:
-        parts = network_parts(genotype, catalog, shape)
+    parts = parts_of(genotype, catalog, shape)
     blocks = network_blocks(genotype, catalog, shape)
-    return CostView(tuple(blocks), tuple(parts), total_of(parts))
+    dead = dead_share_of(genotype, catalog, shape)
+    return CostView(tuple(blocks), tuple(parts), total_of(parts), dead)
 
 
 def edge_costs(view: CostView, genotype: Genotype, cell: int) -> list[tuple[str, str, Cost]]:

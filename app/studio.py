@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from app.deletion import delete_run
 from engine.data.inspection import absolute_path, inspect_data, is_path
-from engine.data.shapes import network_shape
+from engine.data.shapes import language_shape, network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
 from engine.data.table import DATA_SOURCES
 from engine.domain.architecture import architecture_at
@@ -561,7 +561,7 @@ def shape_of(config: RunConfig, data: Summary) -> Shape:
             advice="wait until it starts",
         )
     if not isinstance(data, DataSummary):
-        return LanguageShape(data.vocabulary, config.embedding_size, config.hidden_size)
+        return language_shape(config, data.vocabulary)
     return network_shape(config, data)
 
 

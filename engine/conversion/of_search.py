@@ -9,10 +9,9 @@ from engine.conversion.origin import check_data, shared_facts
 from engine.conversion.pictures import PictureTask, child_of_pictures, training_images
 from engine.conversion.statistics import fix_statistics
 from engine.conversion.texts import child_of_texts
-from engine.data.shapes import network_shape
+from engine.data.shapes import language_shape, network_shape
 from engine.domain.errors import CheckpointError, InvalidGenotype
 from engine.domain.genotype import Genotype, check_space, to_masks
-from engine.domain.language_cost import LanguageShape
 from engine.model.derived import DerivedNetwork, load_weights
 from engine.model.recurrent_derived import DerivedRecurrentNetwork, load_recurrent_weights
 from engine.operations.blocks import NormStyle
@@ -50,7 +49,7 @@ def child_of_search(
 
     Raises:
         InvalidGenotype: The genotype is of another space or number of nodes,
-            or not the one that a random search has kept.
+            not the one that a random search has kept, or connects nothing.
         DataError: The data are others than those the genotype was found on.
         CheckpointError: The checkpoint lacks a weight.
     """
@@ -112,7 +111,7 @@ def _network_of_cells(loop: SearchLoop, task: PictureTask, genotype: Genotype) -
 
 def _language_model(loop: SearchLoop, task: LanguageModelling, genotype: Genotype) -> Child:
     """A network from tokens and a state to scores of the next tokens and a state."""
-    shape = LanguageShape(task.vocabulary, loop.config.embedding_size, loop.config.hidden_size)
+    shape = language_shape(loop.config, task.vocabulary)
     network = DerivedRecurrentNetwork(
         genotype, vocabulary=shape.vocabulary, embedding=shape.embedding, hidden=shape.hidden
     )

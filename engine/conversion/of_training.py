@@ -9,10 +9,9 @@ from engine.conversion.child import Child
 from engine.conversion.origin import shared_facts
 from engine.conversion.pictures import PictureTask, child_of_pictures
 from engine.conversion.texts import child_of_texts
-from engine.data.shapes import network_shape
+from engine.data.shapes import language_shape, network_shape
 from engine.domain.errors import InvalidGenotype
 from engine.domain.genotype import Genotype, to_masks
-from engine.domain.language_cost import LanguageShape
 from engine.evaluate.loop import TrainingLoop
 from engine.model.recurrent_derived import RecurrentNetwork
 from engine.operations.blocks import EVALUATION
@@ -78,7 +77,7 @@ def _built(loop: TrainingLoop) -> Child:
     network.load_state_dict(loop.measured_weights)
     network.eval()
     if isinstance(task, LanguageModelling) and isinstance(network, RecurrentNetwork):
-        shape = LanguageShape(task.vocabulary, loop.config.embedding_size, loop.config.hidden_size)
+        shape = language_shape(loop.config, task.vocabulary)
         return child_of_texts(task, network, loop.genotype, shape)
     if isinstance(task, PictureTask):
         return child_of_pictures(

@@ -51,9 +51,9 @@ class ScannedLanguageModel(nn.Module):
         The body of ONNX's Scan takes no free length from outside, which
         products of larger tensors would ask for.
         """
-        genes = self.network.genes[node]
+        genes, dead = self.network.genes[node], self.network.dead[node]
         if not genes:
-            return states[0] * 0
+            return states[0] * 0 + dead.total / max(1, dead.count)
         read = {
             source: functional.linear(states[source], of_nodes[node]).chunk(2, dim=-1)
             for source in sorted({source for _, source in genes})
@@ -66,4 +66,4 @@ class ScannedLanguageModel(nn.Module):
             )
             for name, source in genes
         ]
-        return torch.stack(kept).mean(dim=0)
+        return (torch.stack(kept).sum(dim=0) + dead.total) / (len(kept) + dead.count)

@@ -1,7 +1,9 @@
 """From a configuration and what is known of its data to the size of the network."""
 
 from engine.data.summaries import DataSummary
+from engine.domain.config import TrainingConfig
 from engine.domain.cost import NetworkShape
+from engine.domain.language_cost import LanguageShape
 from engine.domain.run_config import RunConfig
 
 
@@ -18,4 +20,17 @@ def network_shape(config: RunConfig, data: DataSummary) -> NetworkShape:
         head="pixels" if data.kind == "scenes" else "classes",
         aspp_channels=config.aspp_channels,
         output_stride=config.output_stride,
+        keep_dead=keeps_dead(config),
     )
+
+
+def language_shape(config: RunConfig, vocabulary: int) -> LanguageShape:
+    """The language model that a search or a training on a text of so many tokens has."""
+    return LanguageShape(
+        vocabulary, config.embedding_size, config.hidden_size, keep_dead=keeps_dead(config)
+    )
+
+
+def keeps_dead(config: RunConfig) -> bool:
+    """Whether a run's derived network has its dead parts: only in trainings of long ago."""
+    return isinstance(config, TrainingConfig) and not config.leave_out_dead

@@ -4,9 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.domain.catalog import Catalog
-from engine.domain.cost import Cost, CostPart, NetworkShape, network_parts, places_of, total_of
+from engine.domain.cost import (
+    Cost,
+    CostPart,
+    DeadShare,
+    NetworkShape,
+    dead_share,
+    network_parts,
+    places_of,
+    total_of,
+)
 from engine.domain.genotype import Genotype
-from engine.domain.language_cost import LanguageShape, language_parts
+from engine.domain.language_cost import LanguageShape, dead_language_share, language_parts
+from engine.domain.pruning import pruning_of
 
 ENDS = {
     "stem": "Stem",
@@ -29,6 +39,8 @@ class Block:
         height: Height of its feature map in pixels; 0 where it has none.
         width: Width.
         cost: What it costs.
+        dead: Why the cell is dead, and left out of the network; empty if it is
+            alive.
     """
 
     label: str
@@ -38,27 +50,56 @@ class Block:
     height: int
     width: int
     cost: Cost
+    dead: str = ""
 
 
-def network_blocks(
+def parts_of(
     genotype: Genotype, catalog: Catalog, shape: NetworkShape | LanguageShape
-) -> list[Block]:
-    """The blocks of a derived network.
+) -> list[CostPart]:
+    """The cost of a network part by part, from its input to its output.
 
     Raises:
         InvalidConfig: The number of cells or the strides do not fit.
     """
     if isinstance(shape, LanguageShape):
-        return _language_blocks(language_parts(genotype, shape), shape)
-    parts = network_parts(genotype, catalog, shape)
+        return language_parts(genotype, shape)
+    return network_parts(genotype, catalog, shape)
+
+
+def dead_share_of(
+    genotype: Genotype, catalog: Catalog, shape: NetworkShape | LanguageShape
+) -> DeadShare:
+    """Count the parameters that are dead in a network of all parts of a genotype.
+
+    Raises:
+        InvalidConfig: The number of cells or the strides do not fit.
+    """
+    if isinstance(shape, LanguageShape):
+        return dead_language_share(genotype, shape)
+    return dead_share(genotype, catalog, shape)
+
+
+def network_blocks(
+    genotype: Genotype, catalog: Catalog, shape: NetworkShape | LanguageShape
+) -> list[Block]:
+    """The blocks of a derived network; dead cells are among them, without cost.
+
+    Raises:
+        InvalidConfig: The number of cells or the strides do not fit.
+    """
+    parts = parts_of(genotype, catalog, shape)
+    if isinstance(shape, LanguageShape):
+        return _language_blocks(parts, shape)
     places = places_of(genotype.space, shape)
+    reasons = pruning_of(genotype, shape.cells).cells
     first = places[0]
     blocks = [_end(parts[0], first.last, *_sides(shape, first.last_grid.scale))]
     for number, place in enumerate(places):
         label = "Cell" if place.kind == "cell" else f"{place.kind.capitalize()} cell"
         cost = total_of(part for part in parts if part.cell == number)
         sides = _sides(shape, place.grid.scale)
-        blocks.append(Block(label, place.kind, number, place.channels, *sides, cost))
+        dead = "" if shape.keep_dead else reasons[number]
+        blocks.append(Block(label, place.kind, number, place.channels, *sides, cost, dead))
     pixels = (shape.height, shape.width) if shape.head == "pixels" else (0, 0)
     return [*blocks, _end(parts[-1], 0, *pixels)]
 

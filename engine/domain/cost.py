@@ -1,12 +1,19 @@
-"""Parameters and multiply-adds of a derived network, counted without building it."""
+"""Parameters and multiply-adds of a derived network, counted without building it.
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+Only what is alive counts (:mod:`engine.domain.liveness`), since only that is
+built. Multiply-adds are those of convolutions and linear layers; pooling,
+normalisation, activations and sums add none.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Literal
 
 from engine.domain.catalog import Catalog, Layer, OperationCard
 from engine.domain.genotype import Genotype
+from engine.domain.liveness import CellLiveness, NetworkLiveness
+from engine.domain.pruning import liveness_of
 from engine.domain.skeleton import (
     ASPP_RATES,
     CellPlace,
@@ -36,6 +43,8 @@ class NetworkShape:
         aspp_channels: Channels A of the head for pixels.
         output_stride: Largest reduction of a feature map; 0 for no limit.
         affine: Whether batch normalisations carry 2 C parameters.
+        keep_dead: Whether the network has its dead parts too, as trainings had
+            that were started before they were left out.
     """
 
     channels: int
@@ -49,6 +58,7 @@ class NetworkShape:
     head: Head = "classes"
     aspp_channels: int = 64
     output_stride: int = 0
+    keep_dead: bool = False
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -59,6 +69,7 @@ class NetworkShape:
             "channels": self.channels,
             "cells": self.cells,
             "stem_stride": self.stem_stride,
+            **({"keep_dead": True} if self.keep_dead else {}),
         }
         if self.head == "classes":
             return common
@@ -106,8 +117,43 @@ def total_of(parts: Iterable[CostPart]) -> Cost:
     return sum((part.cost for part in parts), Cost())
 
 
+@dataclass(frozen=True)
+class DeadShare:
+    """The parameters that a network would have if it were built with its dead parts.
+
+    Attributes:
+        dead: How many of them would be dead.
+        of: How many there would be in all.
+    """
+
+    dead: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """The dead ones among all, from 0 to 1."""
+        return self.dead / self.of if self.of else 0.0
+
+
+def dead_share(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> DeadShare:
+    """Count the parameters that are dead in a network of all parts of a genotype.
+
+    Raises:
+        InvalidConfig: The number of cells or the strides do not fit.
+    """
+    full, alive = (
+        network_cost(genotype, catalog, replace(shape, keep_dead=keep_dead)).parameters
+        for keep_dead in (True, False)
+    )
+    return DeadShare(full - alive, full)
+
+
 def network_cost(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> Cost:
-    """Cost of stem, cells and head; convolutions and linear layers count.
+    """Cost of stem, cells and head, as far as they are alive.
+
+    Multiply-adds are those of convolutions and linear layers; pooling and
+    normalisation add none. A network in which no path leads from the image to
+    the scores costs nothing.
 
     Raises:
         InvalidConfig: The number of cells or the strides do not fit.
@@ -115,8 +161,15 @@ def network_cost(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> C
     return total_of(network_parts(genotype, catalog, shape))
 
 
-def places_of(space: SearchSpace, shape: NetworkShape) -> list[CellPlace]:
+def places_of(
+    space: SearchSpace, shape: NetworkShape, liveness: NetworkLiveness | None = None
+) -> list[CellPlace]:
     """Where the cells of such a network stand.
+
+    Args:
+        space: The search space.
+        shape: Everything beside the cells.
+        liveness: What is alive; None counts the channels of all nodes.
 
     Raises:
         InvalidConfig: The number of cells or the strides do not fit.
@@ -131,6 +184,7 @@ def places_of(space: SearchSpace, shape: NetworkShape) -> list[CellPlace]:
         skeleton=space.skeleton,
         stem_stride=shape.stem_stride,
         output_stride=limit,
+        joined=[len(cell.joined) for cell in liveness.cells] if liveness else None,
     )
 
 
@@ -141,18 +195,23 @@ def network_parts(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> 
         InvalidConfig: The number of cells or the strides do not fit.
     """
     space = genotype.space
+    places_of(space, shape)
+    liveness = liveness_of(genotype, shape.cells, keep_dead=shape.keep_dead)
+    if not liveness.is_connected:
+        return [CostPart(None, "stem", Cost()), CostPart(None, "head", Cost())]
     cards = {name: catalog.operation(name) for name in space.operations}
-    places = places_of(space, shape)
-    parts = [CostPart(None, "stem", _stem_cost(space.skeleton, shape))]
-    for number, place in enumerate(places):
+    places = places_of(space, shape, liveness)
+    parts = [CostPart(None, "stem", _stem_cost(space.skeleton, shape, liveness))]
+    for number, (cell, place) in enumerate(zip(liveness.cells, places, strict=True)):
         sides = (shape.height, shape.width)
         last, area = (prod(map(grid.side, sides)) for grid in (place.last_grid, place.grid))
-        if place.before:
-            parts.append(CostPart(number, "adapters", _adapter_cost(place, last, shape.affine)))
-        if place.widens:
+        if place.inputs > 1 and cell.inputs:
+            cost = _adapter_cost(place, cell.inputs, last, shape.affine)
+            parts.append(CostPart(number, "adapters", cost))
+        if place.widens and cell.inputs:
             parts.append(CostPart(number, "block", _block_cost(place, area, shape.affine)))
-        parts += _cell_parts(genotype, cards, place, number, area, shape.affine)
-    features = gathered_nodes(space.nodes, space.output) * places[-1].channels
+        parts += _cell_parts(cell, cards, place, number, area, shape.affine)
+    features = gathered_nodes(len(cell.joined), space.output) * place.channels
     return [*parts, CostPart(None, "head", _head_cost(space, features, area, shape))]
 
 
@@ -164,10 +223,15 @@ def _head_cost(space: SearchSpace, features: int, area: int, shape: NetworkShape
     return total + Cost((features + 1) * shape.classes, features * shape.classes)
 
 
-def _stem_cost(skeleton: str, shape: NetworkShape) -> Cost:
+def _stem_cost(skeleton: str, shape: NetworkShape, liveness: NetworkLiveness) -> Cost:
     """Cost of the stem's convolutions."""
     total, inputs, height, width = Cost(), shape.in_channels, shape.height, shape.width
-    plan = stem_plan(shape.channels, skeleton=skeleton, stem_stride=shape.stem_stride)
+    plan = stem_plan(
+        shape.channels,
+        skeleton=skeleton,
+        stem_stride=shape.stem_stride,
+        last_is_read=liveness.stem[-1],
+    )
     for outputs, stride in plan:
         height, width = -(-height // stride), -(-width // stride)
         total += _conv(inputs, outputs, Layer(3, norm=True), height * width, shape.affine)
@@ -187,11 +251,12 @@ def _pixel_head_cost(features: int, area: int, shape: NetworkShape) -> Cost:
     return total + Cost((channels + 1) * shape.classes, channels * shape.classes * area)
 
 
-def _adapter_cost(place: CellPlace, area: int, affine: bool) -> Cost:
-    """Cost of bringing both inputs to C channels on ``area`` pixels."""
+def _adapter_cost(place: CellPlace, read: Sequence[int], area: int, affine: bool) -> Cost:
+    """Cost of bringing the inputs that are read to C channels on ``area`` pixels."""
+    channels = (place.before, place.last)
     layer = Layer(1, norm=True)
-    before = _conv(place.before, place.channels, layer, area, affine)
-    return before + _conv(place.last, place.channels, layer, area, affine)
+    costs = (_conv(channels[source], place.channels, layer, area, affine) for source in read)
+    return sum(costs, Cost())
 
 
 def _block_cost(place: CellPlace, area: int, affine: bool) -> Cost:
@@ -203,25 +268,25 @@ def _block_cost(place: CellPlace, area: int, affine: bool) -> Cost:
 
 
 def _cell_parts(
-    genotype: Genotype,
+    cell: CellLiveness,
     cards: Mapping[str, OperationCard],
     place: CellPlace,
     number: int,
     area: int,
     affine: bool,
 ) -> Iterator[CostPart]:
-    """Cost of the operations of one cell, all of which end in ``area`` pixels."""
-    for node, genes in enumerate(genotype.cells[place.kind]):
-        for gene in genes:
-            strided = place.reduces and gene.source < genotype.space.inputs
-            layers = _layers(cards[gene.operation], strided=strided)
+    """Cost of the alive operations of one cell, all of which end in ``area`` pixels."""
+    for node, genes in enumerate(cell.genes):
+        for operation, source in genes:
+            strided = place.reduces and source < place.inputs
+            layers = _layers(cards[operation], strided=strided)
             costs = (_conv(place.channels, place.channels, one, area, affine) for one in layers)
             yield CostPart(
                 number,
-                gene.operation,
+                operation,
                 sum(costs, Cost()),
-                source=gene.source,
-                target=genotype.space.inputs + node,
+                source=source,
+                target=place.inputs + node,
             )
 
 

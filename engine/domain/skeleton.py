@@ -115,16 +115,19 @@ class CellPlace:
         return self.grid.scale // self.last_grid.scale if self.reduces else 1
 
 
-def stem_plan(channels: int, *, skeleton: str, stem_stride: int) -> list[tuple[int, int]]:
+def stem_plan(
+    channels: int, *, skeleton: str, stem_stride: int, last_is_read: bool = True
+) -> list[tuple[int, int]]:
     """Channels and stride of the stem's 3x3 convolutions, one after the other.
 
     A stride of 1 or 2 takes one convolution to 3 C channels (C in a skeleton
     of stages). A stride of 4 takes two, of 8 three, of stride 2 each, to C / 2
     and C channels: DARTS's stem for ImageNet, where the first cell reads the
-    last two of them.
+    last two of three. The last of three is left out unless a cell reads it.
     """
     if stem_stride > 2:
-        return [(max(1, channels // 2), 2), *[(channels, 2)] * (stem_stride.bit_length() - 2)]
+        plan = [(max(1, channels // 2), 2), *[(channels, 2)] * (stem_stride.bit_length() - 2)]
+        return plan if last_is_read or len(plan) == 2 else plan[:-1]
     return [(channels if skeleton == "stages" else STEM_MULTIPLIER * channels, stem_stride)]
 
 

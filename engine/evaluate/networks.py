@@ -11,15 +11,13 @@ from torch.func import functional_call
 from engine.data.shapes import network_shape
 from engine.domain.config import TrainingConfig
 from engine.domain.genotype import Genotype
-from engine.domain.skeleton import cell_places, gathered_nodes
-from engine.domain.space import SearchSpace
 from engine.model.derived import CellNetwork, DerivedNetwork
 from engine.model.dropouts import Dropouts
 from engine.model.recurrent_derived import DerivedRecurrentNetwork
 from engine.model.supernet import initialise_weights
 from engine.model.training import (
     AuxiliaryHead,
-    auxiliary_place,
+    auxiliary_cell,
     droppable_operations,
     dropped_paths,
     kept_outputs,
@@ -80,8 +78,7 @@ class Trainee:
                 around.enter_context(self._dropping(len(inputs), rate, step, inputs.device))
             features: list[Tensor] = []
             if self.auxiliary is not None:
-                cells = cast(CellNetwork, self.network).cells
-                middle = cells[auxiliary_place(len(cells))]
+                middle = auxiliary_cell(cast(CellNetwork, self.network))
                 features = around.enter_context(kept_outputs(middle))
             outputs = self.network(inputs)
         return outputs, None if self.auxiliary is None else self.auxiliary(features[0])
@@ -118,6 +115,7 @@ def trainee_for(config: TrainingConfig, genotype: Genotype, task: Any) -> Traine
     Raises:
         InvalidConfig: The cells are not for this task, or their number or the
             strides do not fit.
+        InvalidGenotype: No path leads from the input to the scores.
     """
     genotype.space.check_task(config.task)
     if isinstance(task, LanguageModelling):
@@ -127,26 +125,12 @@ def trainee_for(config: TrainingConfig, genotype: Genotype, task: Any) -> Traine
     initialise_weights(network, random)
     auxiliary = None
     if config.auxiliary_weight and isinstance(task, ImageClassification):
-        auxiliary = AuxiliaryHead(_features_in_the_middle(config, genotype.space), task.classes)
+        auxiliary = AuxiliaryHead(auxiliary_cell(network).features, task.classes)
         initialise_weights(auxiliary, random)
         auxiliary.to(task.device)
     return Trainee(
         network.to(task.device), auxiliary=auxiliary, drop_path=config.drop_path, seed=config.seed
     )
-
-
-def _features_in_the_middle(config: TrainingConfig, space: SearchSpace) -> int:
-    """Channels of the output of the cell that the auxiliary head reads."""
-    places = cell_places(
-        channels=config.channels,
-        cells=config.cells,
-        nodes=space.nodes,
-        output=space.output,
-        skeleton=space.skeleton,
-        stem_stride=config.stem_stride,
-    )
-    place = places[auxiliary_place(config.cells)]
-    return gathered_nodes(space.nodes, space.output) * place.channels
 
 
 def _language_model(
@@ -164,4 +148,5 @@ def _language_model(
             outputs=config.dropout,
         ),
         generator=generator(config.seed, "weights"),
+        keep_dead=not config.leave_out_dead,
     )

@@ -3,6 +3,7 @@
 from engine.domain.catalog import Card
 from engine.domain.cost import NetworkShape
 from engine.domain.genotype import Genotype
+from engine.domain.pruning import check_connected
 from engine.export.exporter import CODE, Exporter, Shape
 from engine.export.plain_file import Kind, render_plain_file
 from engine.export.recurrent_module import render_recurrent_module
@@ -20,6 +21,9 @@ def build(weights=None, *, style=None, **changes):
             or EVALUATION (else).
         changes: Other values for the entries of NETWORK, such as ``cells`` or
             ``channels`` of a larger network to train from scratch.
+
+    Only what lies on a path from the image to the scores is built, which can
+    depend on the number of cells.
     """
     model = {}
     if weights is not None:
@@ -36,6 +40,7 @@ CELLS = Kind(
     sources=(
         ("engine.operations", "blocks.py"),
         ("engine.operations", "dilation.py"),
+        ("engine.domain", "liveness.py"),
         ("engine.domain", "skeleton.py"),
         ("engine.model", "heads.py"),
         ("engine.model", "skeleton.py"),
@@ -54,8 +59,11 @@ def render_module(genotype: Genotype, shape: Shape) -> bytes:
     """The network of a genotype as a Python file, UTF-8.
 
     Raises:
-        InvalidGenotype: It has an operation that the studio cannot build.
+        InvalidGenotype: It has an operation that the studio cannot build, or no
+            path leads from the input to the scores.
     """
+    if not shape.keep_dead:
+        check_connected(genotype, shape.cells if isinstance(shape, NetworkShape) else 1)
     if not isinstance(shape, NetworkShape):
         return render_recurrent_module(genotype, shape)
     space = genotype.space

@@ -30,6 +30,7 @@ LANGUAGE = Kind(
     sources=(
         ("engine.operations", "text.py"),
         ("engine.model", "dropouts.py"),
+        ("engine.domain", "liveness.py"),
         ("engine.model", "recurrent_derived.py"),
     ),
     roots=frozenset(
@@ -53,6 +54,7 @@ def render_recurrent_module(genotype: Genotype, shape: LanguageShape) -> bytes:
         "vocabulary": shape.vocabulary,
         "embedding": shape.embedding,
         "hidden": shape.hidden,
+        **({"keep_dead": True} if shape.keep_dead else {}),
     }
     return render_plain_file(
         LANGUAGE, genotype, arguments, {"text": f"{shape.vocabulary} tokens in the run"}

@@ -75,7 +75,7 @@ class Cell(nn.Module):
                 sources.append(self._mixed_node(sources, edges, code))
             else:
                 sources.append(self._node(sources, edges, code, drawn, probe))
-        return gather(sources[self.space.inputs :], self.space.output)
+        return gather(sources[self.space.inputs :], self.space.output, self.space.nodes)
 
     def _mixed_node(
         self, sources: list[Tensor], edges: range, code: Float[Tensor, "E K"]

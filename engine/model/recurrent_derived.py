@@ -6,13 +6,16 @@ that a person can download, apart from what needs the engine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.domain.genotype import Genotype, plain_nodes
+from engine.domain.liveness import network_liveness, unpruned
+from engine.domain.pruning import check_connected
 from engine.model.dropouts import Dropouts, dropout_mask, masked
 from engine.operations.table import OPERATIONS
 from engine.operations.text import Predictions, Text
@@ -25,6 +28,22 @@ NodeValue = Callable[[int, int, Sequence[Tensor]], Tensor]
 
 INITIAL_RANGE = 0.04
 """Weights start uniformly within this bound (DARTS)."""
+
+
+@dataclass(frozen=True)
+class DeadValue:
+    """What the dead operations of a node add to its mean, without being run.
+
+    A dead operation f reads a node that keeps nothing and so is zero. No map
+    has a bias, hence it gives sigmoid(0) (f(0) - 0), a constant.
+
+    Attributes:
+        count: How many there are.
+        total: Sum of their values.
+    """
+
+    count: int
+    total: float
 
 
 class RecurrentCell(nn.Module):
@@ -115,20 +134,35 @@ class RecurrentCell(nn.Module):
         states: Sequence[Tensor],
         mask: Tensor | None,
         activations: nn.ModuleDict,
+        dead: DeadValue | None = None,
     ) -> Tensor:
-        """The mean of what a node keeps; zeros where that is nothing."""
+        """The mean of what a node keeps; zeros where that is nothing.
+
+        Args:
+            node: Number of the node.
+            genes: The operations that are run.
+            states: The states so far, [B, H] each.
+            mask: Dropout mask of what the node's map reads.
+            activations: The functions by name.
+            dead: What the node keeps beside them; None for nothing.
+        """
+        dead = dead or DeadValue(0, 0.0)
         if not genes:
-            return torch.zeros_like(states[0])
+            return torch.full_like(states[0], dead.total / max(1, dead.count))
         sources = sorted({source for _, source in genes})
         read = torch.stack([states[source] for source in sources])
         gates, candidates = self.project(node, read, mask)
         row = {source: place for place, source in enumerate(sources)}
-        total: Tensor | None = None
-        for name, source in genes:
-            gate, candidate = gates[row[source]], candidates[row[source]]
-            kept = torch.lerp(states[source], activations[name](candidate), gate)
-            total = kept if total is None else total + kept
-        return cast(Tensor, total) / len(genes)
+        kept = [
+            torch.lerp(
+                states[source], activations[name](candidates[row[source]]), gates[row[source]]
+            )
+            for name, source in genes
+        ]
+        total = reduce(torch.add, kept)
+        if dead.total:
+            total = total + dead.total
+        return total / (len(kept) + dead.count)
 
 
 class TokenEnds(nn.Module):
@@ -195,14 +229,22 @@ def initialise_recurrent(network: nn.Module, generator: torch.Generator | None =
 class RecurrentNetwork(nn.Module):
     """A language model with one recurrent cell, from plain values.
 
+    Only what is alive is built; what is dead counts in the means by its constant
+    value, see :class:`DeadValue`.
+
     Args:
-        nodes: What each node keeps.
+        nodes: What each node keeps, dead operations included.
         operations: Builders of the activations by name.
         vocabulary: Number V of tokens.
         embedding: Size E of a token's vector.
         hidden: Size H of the state; equal to E, embedding and decoder are one.
         dropouts: What is dropped while training.
         generator: Source of all initial values; None is torch's own.
+        keep_dead: Whether to build also what lies on no path from the text to
+            the scores.
+
+    Raises:
+        ValueError: No path leads from the text to the scores.
     """
 
     def __init__(
@@ -215,17 +257,26 @@ class RecurrentNetwork(nn.Module):
         hidden: int,
         dropouts: Dropouts | None = None,
         generator: torch.Generator | None = None,
+        keep_dead: bool = False,
     ) -> None:
         super().__init__()
-        self.genes = nodes
+        find = unpruned if keep_dead else network_liveness
+        liveness = find({"recurrent": nodes}, ["recurrent"], inputs=1, output="mean")
+        if not liveness.is_connected:
+            raise ValueError("no path leads from the text to the scores")
+        self.genes = liveness.cells[0].genes
+        self.dead = [
+            _dead_value([name for name, source in genes if (name, source) not in alive], operations)
+            for genes, alive in zip(nodes, self.genes, strict=True)
+        ]
         self.hidden = hidden
         self.dropouts = dropouts or Dropouts()
         self.activations = nn.ModuleDict(
-            {name: operations[name]() for genes in nodes for name, _ in genes}
+            {name: operations[name]() for genes in self.genes for name, _ in genes}
         )
         self.ends = TokenEnds(vocabulary, embedding, hidden)
         self.cell = RecurrentCell(
-            [node for node, genes in enumerate(nodes) if genes],
+            [node for node, genes in enumerate(self.genes) if genes],
             count=len(nodes),
             inputs=embedding,
             hidden=hidden,
@@ -244,9 +295,17 @@ class RecurrentNetwork(nn.Module):
 
     def _unroll(self, inputs: Tensor, state: Tensor, mask: Tensor | None) -> Tensor:
         def value(node: int, _: int, states: Sequence[Tensor]) -> Tensor:
-            return self.cell.mean_of(node, self.genes[node], states, mask, self.activations)
+            genes, dead = self.genes[node], self.dead[node]
+            return self.cell.mean_of(node, genes, states, mask, self.activations, dead)
 
         return self.cell.unroll(inputs, state, mask, value)
+
+
+def _dead_value(
+    names: Sequence[str], operations: Mapping[str, Callable[..., nn.Module]]
+) -> DeadValue:
+    values = [float(operations[name]()(torch.zeros((), device="cpu"))) / 2 for name in names]
+    return DeadValue(len(values), sum(values, start=0.0))
 
 
 class LanguageModel(nn.Module):
@@ -288,6 +347,9 @@ class DerivedRecurrentNetwork(RecurrentNetwork):
         genotype: The cell.
 
     The other arguments are those of :class:`RecurrentNetwork`.
+
+    Raises:
+        InvalidGenotype: No path leads from the text to the scores.
     """
 
     def __init__(
@@ -299,7 +361,10 @@ class DerivedRecurrentNetwork(RecurrentNetwork):
         hidden: int,
         dropouts: Dropouts | None = None,
         generator: torch.Generator | None = None,
+        keep_dead: bool = False,
     ) -> None:
+        if not keep_dead:
+            check_connected(genotype, 1)
         super().__init__(
             plain_nodes(genotype)["recurrent"],
             {name: OPERATIONS[name].build for name in genotype.space.operations},
@@ -308,4 +373,5 @@ class DerivedRecurrentNetwork(RecurrentNetwork):
             hidden=hidden,
             dropouts=dropouts,
             generator=generator,
+            keep_dead=keep_dead,
         )

@@ -22,13 +22,32 @@ from engine.operations.dilation import dilate
 
 
 class Stem(nn.Sequential):
-    """The convolutions before the first cell; see :func:`stem_plan`."""
+    """The convolutions before the first cell; see :func:`stem_plan`.
+
+    Args:
+        in_channels: Channels of the image.
+        channels: Channels C of the first cell.
+        stem_stride: By how much the stem reduces the image.
+        skeleton: Where the cells stand.
+        style: Style of normalisation.
+        last_is_read: Whether a cell reads the last convolution. If none does and
+            the first cell's inputs differ, that convolution is left out.
+    """
 
     def __init__(
-        self, in_channels: int, channels: int, stem_stride: int, skeleton: str, style: NormStyle
+        self,
+        in_channels: int,
+        channels: int,
+        stem_stride: int,
+        skeleton: str,
+        style: NormStyle,
+        *,
+        last_is_read: bool = True,
     ) -> None:
         layers: list[nn.Module] = []
-        plan = stem_plan(channels, skeleton=skeleton, stem_stride=stem_stride)
+        plan = stem_plan(
+            channels, skeleton=skeleton, stem_stride=stem_stride, last_is_read=last_is_read
+        )
         for outputs, stride in plan:
             convolution = nn.Conv2d(in_channels, outputs, 3, stride=stride, padding=1, bias=False)
             layers += [*([nn.ReLU()] if layers else []), convolution, norm(outputs, style)]
@@ -51,24 +70,43 @@ def style_in(skeleton: str, style: NormStyle) -> NormStyle:
     return replace(style, pools=skeleton != "stages")
 
 
-def adapters(place: CellPlace, style: NormStyle) -> dict[str, nn.Module]:
+INPUTS = ("before", "last")
+"""Names of the inputs of a cell that reads two: c_{k-2} and c_{k-1}."""
+
+
+def adapters(
+    place: CellPlace, style: NormStyle, read: Sequence[int] | None = None
+) -> dict[str, nn.Module]:
     """What brings a cell's inputs to C channels and one resolution, by input.
 
-    ``before`` reads c_{k-2} and ``last`` c_{k-1}; a cell without ``before``
-    reads c_{k-1} alone, which has C channels already, or a residual block
-    gives it those.
+    ``before`` reads c_{k-2} and ``last`` c_{k-1}; a cell of one input reads
+    c_{k-1} alone, which has C channels already, or a residual block gives it
+    those.
+
+    Args:
+        place: Where the cell stands in the network.
+        style: Style of normalisation.
+        read: Numbers of the inputs that are read; None for all of them.
     """
-    if not place.before:
+    names = INPUTS[-place.inputs :]
+    wanted = names if read is None else [names[number] for number in read]
+    return {name: _adapter(place, style, name) for name in wanted}
+
+
+def _adapter(place: CellPlace, style: NormStyle, name: str) -> nn.Module:
+    if place.inputs == 1:
         block = ResidualBlock(place.last, place.channels, style) if place.widens else nn.Identity()
         if place.widens and place.grid.spacing > 1:
             dilate(block, place.last_grid.spacing)
-        return {"last": block}
-    before: nn.Module = ReLUConvNorm(place.before, place.channels, style)
-    if place.after_reduction:
-        before = FactorizedReduce(place.before, place.channels, style)
-        if place.last_grid.spacing > 1:
-            dilate(before, place.before_grid.spacing)
-    return {"before": before, "last": ReLUConvNorm(place.last, place.channels, style)}
+        return block
+    if name == "last":
+        return ReLUConvNorm(place.last, place.channels, style)
+    if not place.after_reduction:
+        return ReLUConvNorm(place.before, place.channels, style)
+    reduced = FactorizedReduce(place.before, place.channels, style)
+    if place.last_grid.spacing > 1:
+        dilate(reduced, place.before_grid.spacing)
+    return reduced
 
 
 def fit(operation: nn.Module, place: CellPlace, *, reads_input: bool) -> nn.Module:
@@ -80,11 +118,18 @@ def fit(operation: nn.Module, place: CellPlace, *, reads_input: bool) -> nn.Modu
     return operation
 
 
-def gather(nodes: Sequence[Tensor], output: str) -> Tensor:
-    """A cell's output: its nodes side by side along the channels, their mean, or the last."""
+def gather(nodes: Sequence[Tensor], output: str, count: int) -> Tensor:
+    """A cell's output: its nodes side by side along the channels, their mean, or the last.
+
+    Args:
+        nodes: Values of the nodes that make the output.
+        output: How they do.
+        count: Nodes N of the cell; a mean is over all of them, those that are
+            left out being zero.
+    """
     if output == "concat":
         return cat(list(nodes), dim=1)
-    return nodes[-1] if output == "last" else reduce(torch.add, nodes) / len(nodes)
+    return nodes[-1] if output == "last" else reduce(torch.add, nodes) / count
 
 
 def closing(channels: int, style: NormStyle, skeleton: str) -> nn.Sequential:

@@ -30,7 +30,7 @@ def droppable_operations(network: CellNetwork) -> list[nn.Module]:
     """All operations of all cells but identities, which keep every path connected."""
     return [
         operation
-        for cell in cast(Iterable[FixedCell], network.cells)
+        for cell in cast(Iterable[FixedCell], network.cells.values())
         for edge in cast(Iterable[nn.ModuleDict], cell.edges.values())
         for operation in edge.values()
         if not isinstance(operation, nn.Identity)
@@ -75,9 +75,10 @@ def kept_outputs(module: nn.Module) -> Iterator[list[Tensor]]:
         handle.remove()
 
 
-def auxiliary_place(cells: int) -> int:
-    """Index of the cell whose output the auxiliary head reads: at two thirds of the depth."""
-    return 2 * cells // 3
+def auxiliary_cell(network: CellNetwork) -> FixedCell:
+    """The cell whose output the auxiliary head reads: the first alive one from two thirds on."""
+    cells = cast(Iterable[tuple[str, FixedCell]], network.cells.items())
+    return next(cell for number, cell in cells if int(number) >= 2 * network.depth // 3)
 
 
 class AuxiliaryHead(nn.Module):

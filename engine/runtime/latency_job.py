@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.data.shapes import network_shape
+from engine.data.shapes import keeps_dead, network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
 from engine.domain.architecture import architecture_at
 from engine.domain.config import AnyConfig, SearchConfig, TrainingConfig
@@ -69,6 +69,7 @@ def assemble(
         vocabulary=summary.vocabulary,
         embedding=config.embedding_size,
         hidden=config.hidden_size,
+        keep_dead=keeps_dead(config),
     ).to(device)
     tokens = torch.randint(summary.vocabulary, (config.bptt, batch), generator=random)
     state = torch.zeros(batch, config.hidden_size)

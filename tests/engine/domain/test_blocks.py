@@ -41,7 +41,7 @@ def test_each_cell_has_the_parameters_of_its_module(genotype: Genotype, shape: N
     blocks = network_blocks(genotype, CATALOG, shape)
     cells = [block for block in blocks if block.cell is not None]
     assert [block.cell for block in cells] == list(range(shape.cells))
-    for block, cell in zip(cells, network.cells, strict=True):
+    for block, cell in zip(cells, network.cells.values(), strict=True):
         assert block.cost.parameters == parameters(cell)
     assert sum((block.cost for block in blocks), Cost()) == network_cost(genotype, CATALOG, shape)
 
@@ -49,7 +49,7 @@ def test_each_cell_has_the_parameters_of_its_module(genotype: Genotype, shape: N
 def test_sizes_are_those_of_the_feature_maps():
     network = DerivedNetwork(DATA_M4, **SHAPE.arguments, style=EVALUATION).eval()
     maps: list[tuple[int, ...]] = []
-    for cell in network.cells:
+    for cell in network.cells.values():
         cell.register_forward_hook(lambda *given: maps.append(tuple(given[2].shape)))
     with torch.no_grad():
         network(torch.zeros(1, 3, 17, 12))

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.domain.catalog import Catalog
 from engine.domain.cost import NetworkShape, network_cost
 from engine.domain.genotype import from_masks
+from engine.domain.pruning import liveness_of
 from engine.domain.published import PUBLISHED
 from engine.domain.skeleton import cell_places, reduction_positions
 from engine.model.cost import measure_cost
@@ -88,6 +89,7 @@ def networks(draw):
         width=draw(st.integers(1, 33)),
         stem_stride=draw(st.sampled_from([1, 2, 4, 8])),
         affine=draw(st.booleans()),
+        keep_dead=draw(st.booleans()),
     )
     return from_masks(space, masks), shape
 
@@ -96,6 +98,7 @@ def networks(draw):
 @settings(max_examples=10)
 def test_the_formula_counts_what_torch_counts(network):
     genotype, shape = network
+    assume(shape.keep_dead or liveness_of(genotype, shape.cells).is_connected)
     assert network_cost(genotype, CATALOG, shape) == measure_cost(
         network_of(genotype, shape),
         in_channels=shape.in_channels,

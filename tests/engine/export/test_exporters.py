@@ -19,6 +19,7 @@ from engine.export.module import render_module
 from engine.model.supernet import Supernet
 from engine.operations.table import OPERATIONS
 from engine.spaces import SPACES
+from tests.engine.domain.genotypes import older_input_only
 
 DARTS = SPACES["darts"]
 SHAPE = NetworkShape(4, 3, in_channels=1, classes=3, height=8, width=8, stem_stride=2)
@@ -121,16 +122,28 @@ def test_the_plain_file_builds_the_published_network():
     assert f"{sum(p.numel() for p in network.parameters()) / 1e6:.3f}" == "3.436"
 
 
-def test_a_network_without_any_operation_is_exported_too():
+def test_a_network_that_connects_nothing_is_not_exported():
     empty = tuple(frozenset() for _ in range(4))
     genotype = Genotype(DARTS, {"normal": empty, "reduction": empty})
-    network = namespace_of(render_module(genotype, SHAPE))["build"]()
+    with pytest.raises(InvalidGenotype, match="no path from the image to the scores"):
+        render_module(genotype, SHAPE)
+    network = namespace_of(render_module(genotype, replace(SHAPE, keep_dead=True)))["build"]()
     assert torch.equal(network(torch.randn(2, 1, 8, 8)), network.classifier.bias.expand(2, 3))
+
+
+def test_the_plain_file_leaves_out_what_is_dead_at_its_number_of_cells():
+    namespace = namespace_of(render_module(older_input_only(), SHAPE))
+    assert list(namespace["build"]().cells) == ["0", "2"]
+    assert list(namespace["build"](cells=6).cells) == ["1", "3", "5"]
+    assert list(namespace["build"](cells=4, keep_dead=True).cells) == ["0", "1", "2", "3"]
+    namespace["NODES"].update({kind: [[], [], [], []] for kind in namespace["NODES"]})
+    with pytest.raises(ValueError, match="no path leads from the image to the scores"):
+        namespace["build"]()
 
 
 def test_an_operation_that_is_gone_is_refused_in_one_sentence():
     space = replace(DARTS, nodes=1, operations=("none", "sep_conv_9x9"))
-    cells = {"normal": (frozenset({Gene(0, "sep_conv_9x9")}),), "reduction": (frozenset(),)}
+    cells = dict.fromkeys(("normal", "reduction"), (frozenset({Gene(0, "sep_conv_9x9")}),))
     with pytest.raises(InvalidGenotype) as refusal:
         render_module(Genotype(space, cells), SHAPE)
     assert str(refusal.value) == (

@@ -3,6 +3,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from engine.domain.genotype import Genotype, from_masks
+from engine.domain.pruning import liveness_of
+from engine.domain.snapshot import mask_of
 from engine.domain.space import SearchSpace
 from engine.model.supernet import Supernet
 from engine.spaces import SPACES
@@ -39,5 +42,24 @@ def draw() -> Callable[..., dict[str, torch.Tensor]]:
             kind: (torch.rand(shape, generator=generator) < share).double().requires_grad_()
             for kind in space.cell_kinds
         }
+
+    return make
+
+
+def genotype_of(space: SearchSpace, codes) -> Genotype:
+    return from_masks(
+        space, {kind: tuple(map(mask_of, code.tolist())) for kind, code in codes.items()}
+    )
+
+
+@pytest.fixture
+def draw_connected(draw) -> Callable[..., dict[str, torch.Tensor]]:
+    """The first codes at random in whose network a path leads from the image to the scores."""
+
+    def make(space: SearchSpace, share: float, cells: int) -> dict[str, torch.Tensor]:
+        codes = (draw(space, share, seed) for seed in range(1000))
+        return next(
+            one for one in codes if liveness_of(genotype_of(space, one), cells).is_connected
+        )
 
     return make

@@ -1,12 +1,14 @@
 """The skeleton of NAS-Bench-201: three stages of cells around residual blocks."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from engine.domain.catalog import Catalog
-from engine.domain.cost import NetworkShape, network_cost
+from engine.domain.cost import Cost, DeadShare, NetworkShape, dead_share, network_cost
 from engine.domain.errors import InvalidConfig
 from engine.domain.genotype import Gene, Genotype, from_masks
 from engine.domain.skeleton import cell_places
@@ -60,7 +62,20 @@ def child_of(net, codes, *, style=SEARCH, **shape) -> DerivedNetwork:
     ],
 )
 def test_cells_of_the_benchmark_have_its_number_of_parameters(cell, parameters):
-    assert network_cost(read_cell(cell), CATALOG, PUBLISHED_SHAPE).parameters == parameters
+    """The benchmark counts dead parts too."""
+    shape = replace(PUBLISHED_SHAPE, keep_dead=True)
+    assert network_cost(read_cell(cell), CATALOG, shape).parameters == parameters
+
+
+def test_without_its_dead_parts_a_cell_of_the_benchmark_is_smaller():
+    """Of |none~0|+|none~0|none~1|+|conv3~0|conv1~1|conv3~2| only the first operation is alive."""
+    cell = read_cell("|none~0|+|none~0|none~1|+|nor_conv_3x3~0|nor_conv_1x1~1|nor_conv_3x3~2|")
+    alone = read_cell("|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|")
+    cost = network_cost(cell, CATALOG, PUBLISHED_SHAPE)
+    assert cost == network_cost(alone, CATALOG, replace(PUBLISHED_SHAPE, keep_dead=True))
+    assert dead_share(cell, CATALOG, PUBLISHED_SHAPE) == DeadShare(587386 - cost.parameters, 587386)
+    nothing = read_cell("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+    assert network_cost(nothing, CATALOG, PUBLISHED_SHAPE) == Cost()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +87,8 @@ def test_the_benchmarks_least_and_most_multiply_adds_are_ours_and_the_classifier
     genes = tuple(
         frozenset(Gene(NB201.edges[e].source, operation) for e in edges) for edges in NB201.edges_of
     )
-    cost = network_cost(Genotype(NB201, {"cell": genes}), CATALOG, PUBLISHED_SHAPE)
+    shape = replace(PUBLISHED_SHAPE, keep_dead=True)
+    cost = network_cost(Genotype(NB201, {"cell": genes}), CATALOG, shape)
     assert cost.multiply_adds + 10 == round(published_millions * 1e6)
 
 
@@ -99,12 +115,15 @@ def test_places_are_three_equal_stages_of_doubling_width():
     assert not any(place.reduces or place.before for place in places)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("share", [0.1, 0.3, 1.0])
 @pytest.mark.parametrize("cells", [3, 6])
-def test_the_child_answers_as_the_supernet_under_its_code(build, draw, share, cells):
+@pytest.mark.parametrize("keep_dead", [False, True])
+def test_the_child_answers_as_the_supernet_under_its_code(
+    build, draw_connected, share, cells, keep_dead
+):
     net = build(of=NB201, cells=cells, channels=4)
-    codes = draw(NB201, share)
-    child = child_of(net, codes, cells=cells)
+    codes = draw_connected(NB201, share, cells)
+    child = child_of(net, codes, cells=cells, keep_dead=keep_dead)
     inherit_weights(child, net)
     images = torch.randn(5, 1, 9, 7, dtype=torch.float64)
     torch.testing.assert_close(child(images), net(images, codes), atol=1e-5, rtol=0)

@@ -8,7 +8,7 @@ from engine.domain.published import PUBLISHED
 from engine.model.derived import DerivedNetwork
 from engine.model.training import (
     AuxiliaryHead,
-    auxiliary_place,
+    auxiliary_cell,
     droppable_operations,
     dropped_paths,
     kept_outputs,
@@ -16,6 +16,7 @@ from engine.model.training import (
     two_by_two,
 )
 from engine.spaces import SPACES
+from tests.engine.domain.genotypes import older_input_only
 
 
 @pytest.fixture
@@ -52,16 +53,14 @@ def test_leaving_out_an_operation_of_all_images_is_the_network_without_it(networ
     images = torch.randn(2, 1, 8, 8)
     operations = droppable_operations(network)
     masks = torch.ones(len(operations), 2)
-    first = network.cells[0].edges["0"]
-    assert "skip_connect" in first
-    masked = next(
-        k for k, op in enumerate(operations) if op is network.cells[0].edges["1"]["sep_conv_3x3"]
-    )
+    cell = network.cells["0"]
+    assert "skip_connect" in cell.edges["0"]
+    masked = next(k for k, op in enumerate(operations) if op is cell.edges["1"]["sep_conv_3x3"])
     masks[masked] = 0
     with dropped_paths(operations, masks):
         dropped = network(images)
-    genes = [[g for g in node if g != ("sep_conv_3x3", 1)] for node in network.cells[0].nodes[:1]]
-    network.cells[0].nodes = [*genes, *network.cells[0].nodes[1:]]
+    genes = [[g for g in node if g != ("sep_conv_3x3", 1)] for node in cell.nodes[:1]]
+    cell.nodes = [*genes, *cell.nodes[1:]]
     torch.testing.assert_close(network(images), dropped)
 
 
@@ -112,5 +111,23 @@ def test_the_auxiliary_head_has_the_size_of_the_published_one():
     assert head(torch.randn(2, 96, 8, 8)).shape == (2, 10)
 
 
-def test_the_auxiliary_head_reads_the_second_reduction():
-    assert [auxiliary_place(cells) for cells in (20, 14, 3, 1)] == [13, 9, 2, 0]
+@pytest.mark.parametrize(("cells", "place"), [(20, 13), (14, 9), (3, 2), (1, 0)])
+def test_the_auxiliary_head_reads_the_second_reduction(cells, place):
+    genotype = PUBLISHED["data_m4"].genotype(SPACES["darts"])
+    network = network_of(genotype, cells)
+    assert auxiliary_cell(network) is network.cells[str(place)]
+
+
+@pytest.mark.parametrize(("cells", "place"), [(20, 13), (14, 9), (8, 5), (6, 5), (3, 2), (2, 1)])
+def test_the_auxiliary_head_reads_an_alive_cell_that_is_no_earlier(cells, place):
+    network = network_of(older_input_only(), cells)
+    assert auxiliary_cell(network) is network.cells[str(place)]
+    assert place >= 2 * cells // 3
+    with kept_outputs(auxiliary_cell(network)) as features:
+        network(torch.zeros(2, 1, 8, 8))
+    assert features[0].shape[1] == auxiliary_cell(network).features
+
+
+def network_of(genotype, cells):
+    sizes = {"in_channels": 1, "classes": 3, "channels": 2, "stem_stride": 1}
+    return DerivedNetwork(genotype, **sizes, cells=cells)
