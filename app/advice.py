@@ -1,19 +1,18 @@
-"""Which architecture of a search to take home, in one sentence."""
+"""Whether to use the architecture that is shown, in one or two sentences."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from app.health_words import health_of
+from app.health_text import health_of
 from app.studio import Studio
 from engine.domain.genotype import Genotype
-from engine.domain.health import Health, Verdict
+from engine.domain.health import Health, Moment, Verdict
 from engine.domain.run import Run
-from engine.domain.snapshot import Snapshot
-
-STEADY_SHARE = 0.1
-"""Share of all epochs for which an architecture has to stand still to be called steady."""
 
 Level = Literal["take", "wait", "care"]
+
+WARNED = frozenset({Verdict.STUCK, Verdict.COLLAPSED, Verdict.SHORT})
+"""Verdicts on a running search that waiting does not mend."""
 
 
 @dataclass(frozen=True)
@@ -21,64 +20,75 @@ class Advice:
     """What to do with the architecture that is shown.
 
     Attributes:
-        level: Take it, wait, or take it with care.
+        level: Use it, wait, or use it with care.
         text: Why, in a sentence or two.
-        step: Another moment to go to instead; None stays.
+        other: Another moment to look at; None if there is no better one.
     """
 
     level: Level
     text: str
-    step: int | None = None
+    other: Moment | None = None
 
 
 def advise(studio: Studio, run: Run, step: int | None, shown: Genotype) -> Advice | None:
     """The advice about an architecture that some rule derives from a moment of a search.
 
-    None where nothing can be said: before the first epoch's end, and for random
-    search, whose best candidate is what it found.
+    It repeats the verdict on the search and judges nothing itself. None if there
+    is no verdict: before the end of the first epoch, and for random search.
 
     Args:
         studio: The use cases.
         run: The search.
-        step: The moment; None is the latest epoch's end.
+        step: The moment; None is the end of the latest epoch.
         shown: The architecture.
     """
-    epochs = studio.snapshots(run.id, epochs_only=True)
-    health = health_of(studio, run)
-    if not epochs or health is None:
+    latest = health_of(studio, run)
+    if latest is None:
         return None
-    latest = epochs[-1]
     is_earlier = step is not None and step < latest.step
     if shown.cells != studio.derive(run.id, latest.step).cells:
-        return _of_another(latest, is_earlier=is_earlier)
-    if is_earlier:
-        return Advice("take", f"The latest epoch, {latest.epoch}, derives the same architecture.")
-    return _of_latest(run, health)
+        return _of_earlier(latest, step or 0) if is_earlier else _of_another(latest)
+    found = _of_latest(latest)
+    if not is_earlier:
+        return found
+    same = f"Epoch {latest.epoch} derives the same architecture."
+    return Advice(found.level, f"{same} {found.text}", found.other)
 
 
-def _of_another(latest: Snapshot, *, is_earlier: bool) -> Advice:
-    """Not what the search itself derives at its latest epoch's end."""
-    what = "An earlier moment" if is_earlier else "By another rule, or in mid-epoch"
+def _of_another(latest: Health) -> Advice:
+    """What another rule derives, or the search itself in the middle of an epoch."""
     return Advice(
         "care",
-        f"{what}: epoch {latest.epoch} derives another architecture. Take that one, unless you "
-        "look for just this.",
-        latest.step,
+        f"The search derives another architecture at the end of epoch {latest.epoch} "
+        f"({latest.verdict.label.lower()}).",
+        Moment(latest.epoch, latest.step),
     )
 
 
-def _of_latest(run: Run, health: Health) -> Advice:
-    """The latest epoch: by the health of the search, its end, and how long nothing changed."""
-    if health.verdict in (Verdict.COLLAPSED, Verdict.STUCK):
-        worst = health.findings[0]
-        return Advice("care", f"Not a good one yet. {worst.text} {worst.advice}")
-    since = f"since epoch {health.settled_since} of {run.config.epochs}"
-    if not run.is_ended:
-        return Advice("wait", f"The search goes on; it has derived this architecture {since}.")
-    if health.settled_for >= max(1, round(STEADY_SHARE * run.config.epochs)):
-        return Advice("take", f"Take this one: the search has derived it {since}.")
+def _of_earlier(latest: Health, step: int) -> Advice:
+    """What an earlier moment derives; after a collapse there is one worth a comparison."""
+    if latest.alternative is not None and latest.alternative.step == step:
+        return Advice(
+            "care",
+            f"Epoch {latest.alternative.epoch} is the last one before the search collapsed. Train "
+            f"it and that of epoch {latest.epoch} before you choose.",
+        )
     return Advice(
         "care",
-        f"Take it with care: the search has derived it only {since}. More epochs, or the rule "
-        "that lets many draws vote, give a steadier one.",
+        f"An earlier moment: epoch {latest.epoch} derives another architecture "
+        f"({latest.verdict.label.lower()}).",
+        latest.alternative or Moment(latest.epoch, latest.step),
     )
+
+
+def _of_latest(latest: Health) -> Advice:
+    """The end of the latest epoch."""
+    text = latest.summary
+    if latest.findings:
+        text = f"{text} {latest.findings[0].advice}"
+    if latest.is_over and latest.verdict is Verdict.GOOD:
+        since = f"since epoch {latest.settled_since} of {latest.epochs}"
+        return Advice("take", f"{text} It has derived this architecture {since}.")
+    if latest.is_over or latest.verdict in WARNED:
+        return Advice("care", text, latest.alternative)
+    return Advice("wait", f"{text} The search is not over.")

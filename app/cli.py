@@ -33,10 +33,12 @@ from app.commands import (
 from app.commands.arguments import LARGEST_NUMBER, Json, Priority, RunId, Step
 from app.commands.ending import search_to_end
 from app.commands.networks import make_network_file
+from app.health_text import health_lines, health_of
 from app.plain import plain
 from app.settings import Settings
 from app.studio import Studio
 from app.terminal import print_rows, run_line, run_rows, say
+from app.topology import topology_of_epochs
 from app.whole_file import whole_file
 from app.wiring import SystemClock, open_artifacts, open_launcher, open_store, open_studio
 from engine.domain.errors import InvalidConfig, StudioError
@@ -249,6 +251,8 @@ def search(
         _print_json(_with_metrics(studio, run))
     else:
         print(run_line(run))
+        if wait and (health := health_of(studio, run)):
+            print(health.summary)
     if wait and run.state is not RunState.COMPLETED:
         if run.error and not as_json:
             say(run.error)
@@ -324,15 +328,25 @@ app.command()(job.jobs)
 
 @app.command()
 def show(run_id: RunId, as_json: Json = False) -> None:
-    """Everything about one run: state, figures, checkpoints, log, settings."""
+    """Everything about one run: state, figures, health, checkpoints, log, settings."""
     studio = _studio()
     run = studio.run(run_id)
     events = studio.events(run_id)
     checkpoints = studio.checkpoints(run_id)
+    health = health_of(studio, run)
     if as_json:
-        _print_json({**_with_metrics(studio, run), "events": events, "checkpoints": checkpoints})
+        _print_json(
+            {
+                **_with_metrics(studio, run),
+                "health": health,
+                "topology": topology_of_epochs(studio, run),
+                "events": events,
+                "checkpoints": checkpoints,
+            }
+        )
         return
     print(run_line(run))
+    print_rows(("Health",), [(line,) for line in health_lines(health)] if health else [])
     print_rows(("Figure", "Value"), [(k, f"{v:.4g}") for k, v in _metrics(studio, run).items()])
     print_rows(("When", "What"), [(f"{e.at:%Y-%m-%d %H:%M:%S}", e.text) for e in events])
     print_rows(("Checkpoint", "File"), [(f"step {c.step}", c.key) for c in checkpoints])

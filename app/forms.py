@@ -21,6 +21,7 @@ GROUPS = (
     "Augmentation",
     "Network",
     "Estimator",
+    "Exploration",
     "Training",
     "Recording",
     "Reproducibility",

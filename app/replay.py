@@ -16,6 +16,7 @@ from app.components.cell_player import player_data
 from app.components.curves import charts_of, curve_data
 from app.components.derived_cell import derived_data
 from app.components.history import history_data
+from app.components.topology_charts import topology_charts
 from app.html_file import (
     Html,
     document,
@@ -27,6 +28,7 @@ from app.html_file import (
     table,
 )
 from app.studio import Studio
+from app.topology import topology_series
 from app.wire import frame_message, series_message, stride_of, temperature_series
 from engine.domain.catalog import Catalog
 from engine.domain.errors import WrongState
@@ -117,9 +119,14 @@ def _parts(
     player = player_data(run, space, catalog, address=None, step=None, message=message)
     epochs = studio.snapshots(run.id, epochs_only=True)
     series = series_message(
-        run, [*studio.series(run.id, stride=stride), temperature_series(epochs)]
+        run,
+        [
+            *studio.series(run.id, stride=stride),
+            temperature_series(epochs),
+            *topology_series(space, run.search, epochs),
+        ],
     )
-    charts = charts_of(run.config.task)
+    charts = charts_of(run.config.task) + topology_charts(space, run.search)
     return [
         ("cell_player.js", player),
         ("history.js", history_data(run, space, catalog)),

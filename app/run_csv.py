@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from app.health_text import health_of
 from app.studio import Studio
 from engine.domain.metrics import METRICS
 from engine.domain.run import Run
@@ -45,11 +46,18 @@ def csv_row(studio: Studio, run: Run) -> dict[str, Any]:
         "epoch": run.progress.epoch,
         "step": run.progress.step,
         "seconds": run.progress.seconds,
+        "verdict": _verdict(studio, run),
         "failure": None if run.failure is None else run.failure.value,
         "error": run.error,
         **{SETTING + name: value for name, value in run.config.model_dump(mode="json").items()},
         **{METRIC + name: value for name, value in final_figures(studio, run).items()},
     }
+
+
+def _verdict(studio: Studio, run: Run) -> str | None:
+    """The stored name of the verdict on a search; None if there is none."""
+    health = health_of(studio, run)
+    return None if health is None else health.verdict.value
 
 
 def final_figures(studio: Studio, run: Run) -> dict[str, float]:

@@ -23,6 +23,7 @@ from app.frontend import Frontend, open_frontend
 from app.push import Channel, Hub, Listener, News, Wish
 from app.settings import Settings
 from app.standing import standing
+from app.topology import topology_of
 from app.truth import truth_series
 from app.wire import LIVELY, frame_message, series_message, status, temperature_series
 from engine.domain.errors import NotFound
@@ -81,8 +82,9 @@ def _series(front: Frontend, run: Run, wish: Wish) -> tuple[Mapping[str, Any], i
     found = front.studio.series(run.id, after=wish.after, stride=wish.stride)
     epochs = front.studio.snapshots(run.id, after=wish.after, epochs_only=True)
     truth = truth_series(front.tables, front.studio, run, epochs)
+    topology = topology_of(front.studio, run, epochs)
     last = max((line.steps[-1] for line in found if line.steps), default=wish.after)
-    return series_message(run, [*found, temperature_series(epochs), *truth]), last
+    return series_message(run, [*found, temperature_series(epochs), *topology, *truth]), last
 
 
 def news_of_frames(run_id: int, wish: Wish) -> News:

@@ -1,4 +1,4 @@
-"""Which architecture to take home, on the page that shows it."""
+"""The advice about an architecture, on the page that shows it."""
 
 import streamlit as st
 
@@ -20,5 +20,11 @@ def advice_line(studio: Studio, run: Run, step: int | None, shown: Genotype) -> 
     with st.container(horizontal=True, vertical_alignment="center"):
         icon = ICONS.get(found.level, CARE)
         st.markdown(f"{icon} {plain(found.text)}", width="content")
-        if found.step is not None:
-            link_to("architecture", "Show the latest", ":material/last_page:", run=run.id)
+        if found.other is not None:
+            link_to(
+                "architecture",
+                f"Show epoch {found.other.epoch}",
+                ":material/history:",
+                run=run.id,
+                step=found.other.step,
+            )

@@ -18,9 +18,11 @@ from app.components.derived_cell import derived_cells, derived_data
 from app.components.gap_meter import gap_meter, meter_data
 from app.components.key_figures import key_figures_board
 from app.components.table import Column, data_table
+from app.components.topology_charts import topology_charts
 from app.epochs import ends_of_epochs
 from app.standing import latest_epoch, standing
 from app.studio import Studio
+from app.topology import topology_of
 from app.truth import TruthTables, truth_series
 from app.widgets import (
     engine_notice,
@@ -300,8 +302,9 @@ def _search_charts(studio: Studio, run: Run, tables: TruthTables) -> tuple[Chart
     """The charts of a search, with those of a table of published accuracies where one fits."""
     for problem in tables.problems():
         st.warning(plain(problem), icon=":material/table:")
-    charts = charts_of(run.config.task)
-    return charts + TRUTH_CHARTS if tables.fitting(studio.space(run)) else charts
+    space = studio.space(run)
+    charts = charts_of(run.config.task) + topology_charts(space, run.search)
+    return charts + TRUTH_CHARTS if tables.fitting(space) else charts
 
 
 def _whole_series(studio: Studio, run: Run, tables: TruthTables) -> Any:
@@ -311,6 +314,7 @@ def _whole_series(studio: Studio, run: Run, tables: TruthTables) -> Any:
         [
             *studio.series(run.id),
             temperature_series(epochs),
+            *topology_of(studio, run, epochs),
             *truth_series(tables, studio, run, epochs),
         ],
     )

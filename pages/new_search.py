@@ -27,6 +27,7 @@ GROUP_WORDS = {
     "Augmentation": "Random changes to training images.",
     "Network": "How large the searched network is.",
     "Estimator": "How operations are drawn and how the choice learns.",
+    "Exploration": "What keeps a search open while its weights are young.",
     "Training": "Epochs, batch and optimisers.",
     "Recording": "How often something is written down.",
     "Reproducibility": "Seed, device and threads.",

@@ -14,6 +14,8 @@ __all__ = [
     "OPERATION_COLOURS",
     "SEQUENTIAL",
     "SEQUENTIAL_DARK",
+    "TOPOLOGY_COLOURS",
+    "UNIFORM_COLOUR",
     "operation_colours",
 ]
 
@@ -79,3 +81,9 @@ NODE_COLOURS: tuple[str, ...] = (
     "#6b7280",
 )
 """Of the nodes of a cell in a chart of lines, in their order; text beside them names them."""
+
+TOPOLOGY_COLOURS: tuple[str, ...] = (OKABE_ITO["vermilion"], OKABE_ITO["blue"], "#00896b")
+"""Of what a node can read: the older input, the last one, and earlier nodes."""
+
+UNIFORM_COLOUR = GREY
+"""Of the value before anything is learnt."""

@@ -7,8 +7,9 @@ from datetime import datetime
 from app.costs import CostView, cost_view
 from app.evaluations import outcome, sentence
 from app.family import family_tree
-from app.health_words import health_of
+from app.health_text import health_of
 from app.studio import Studio
+from app.topology import topology_of
 from app.trainings import search_of, seeds_of, trainings_of
 from engine.data.summaries import Summary
 from engine.domain.catalog import Catalog
@@ -100,10 +101,12 @@ def gather(studio: Studio, run_id: int) -> Facts:
         data=studio.data(run),
         epochs=epochs,
         last=epochs[-1] if epochs else studio.snapshot(run.id),
-        series={one.name: one for one in studio.series(run.id)},
+        series={
+            one.name: one for one in (*studio.series(run.id), *topology_of(studio, run, epochs))
+        },
         genotype=genotype,
         cost=_cost(studio, run, genotype),
-        health=None if space is None else health_of(studio, run),
+        health=health_of(studio, run),
         changes=studio.changes(run.id),
         events=studio.events(run.id),
         family=family if len(family) > 1 else [],

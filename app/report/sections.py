@@ -1,9 +1,10 @@
 """The parts of a report, each a function from facts to markup; empty where there is nothing."""
 
 from app.components.curves import Chart, charts_of, training_charts
+from app.components.topology_charts import topology_charts
 from app.costs import part_words
 from app.figures.line_chart import PlottedLine, line_chart
-from app.health_words import PHASES, VERDICTS, measures
+from app.health_text import measures, topology_lines
 from app.html_file import Html, day, escaped, figure_list, joined, summary_words, table
 from app.report.facts import Facts
 from app.trainings import found_by
@@ -125,18 +126,30 @@ def figures_note(facts: Facts) -> Html:
 
 
 def health(facts: Facts) -> Html:
-    """How the search went, in a paragraph."""
+    """The verdict on the search, what it rests on, and what to do."""
     if not facts.is_search:
         return Html("")
     if facts.health is None:
         told = "no epoch has ended, or the search has no probabilities to judge."
-        return section("Health", f"<p>Nothing can be said of it: {told}</p>")
+        return section("Health", f"<p>No verdict: {told}</p>")
     known = facts.health
-    words = [f"{PHASES[known.phase]} {measures(known)}."]
-    words += [f"{finding.text} {finding.advice}" for finding in known.findings]
-    text = escaped(" ".join(words).replace("`", ""))
-    body = f"<p><b>{VERDICTS[known.verdict]}.</b> {text}</p>"
-    return section("Health", body, kind="unbroken")
+    parts = [
+        f"<p><b>{escaped(known.verdict.label)}.</b> {escaped(known.headline)}</p>",
+        f"<p>{escaped(measures(known))}.</p>",
+        *(f"<p>{escaped(line)}.</p>" for line in topology_lines(known)),
+    ]
+    if known.findings:
+        items = (
+            f"<li><b>{escaped(_unmarked(one.text))}</b> {escaped(_unmarked(one.advice))}</li>"
+            for one in known.findings
+        )
+        parts.append(f"<ul>{joined(items)}</ul>")
+    return section("Health", joined(parts), kind="unbroken")
+
+
+def _unmarked(text: str) -> str:
+    """A sentence without the marks of code."""
+    return text.replace("`", "")
 
 
 def curves(facts: Facts) -> Html:
@@ -144,6 +157,8 @@ def curves(facts: Facts) -> Html:
     task = facts.run.config.task
     if facts.is_search:
         known = tuple(chart for chart in charts_of(task) if chart.title not in LEFT_OUT)
+        if facts.space is not None:
+            known += topology_charts(facts.space, facts.run.search)
     else:
         known = training_charts(task)
     drawn = [chart for chart in known if any(_series(facts, one.metric) for one in chart.lines)]

@@ -244,7 +244,7 @@ class SearchConfig(RunConfig):
     stop_unhealthy: bool = setting(
         False,
         "Stop when unhealthy",
-        "End the search once it is stuck or has collapsed, as its health says.",
+        "Stop the search once it has collapsed or is not deciding; see docs/health.md.",
         group="Training",
     )
     alpha_warmup_epochs: int = setting(

@@ -46,6 +46,9 @@ TRANSITIONS: dict[RunState, frozenset[RunState]] = {
 
 ENDED = frozenset({RunState.COMPLETED, RunState.FAILED, RunState.STOPPED})
 
+FINAL = frozenset(state for state, targets in TRANSITIONS.items() if not targets)
+"""States that a run never leaves; a failed one can be resumed."""
+
 
 def sources_of(target: RunState) -> frozenset[RunState]:
     """The states from which ``target`` may be reached in one transition."""

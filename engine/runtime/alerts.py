@@ -17,11 +17,12 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from engine.domain.config import SearchConfig
+from engine.domain.diagnosis import examine
 from engine.domain.errors import NotFound
-from engine.domain.health import Verdict, examine
+from engine.domain.health import Health, Verdict
 from engine.domain.metrics import main_figure
 from engine.domain.ports import RunStore
-from engine.domain.run import ENDED, EventKind, Run, RunState
+from engine.domain.run import ENDED, FINAL, EventKind, Run, RunState
 from engine.domain.run_list import RunSummary
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,8 @@ class Alerts:
     def _look_at(self, summary: RunSummary) -> None:
         if summary.state in ENDED and summary.id not in self._ended:
             self._ended.add(summary.id)
-            self._waiting.put((summary.id, ending(self._store.run(summary.id))))
+            run = self._store.run(summary.id)
+            self._waiting.put((summary.id, ending(run, self._health(run))))
         elif summary.state is RunState.RUNNING:
             self._judge(summary.id, summary.progress.epoch)
 
@@ -105,18 +107,23 @@ class Alerts:
             return
         self._judged[run_id] = epoch
         run = self._store.run(run_id)
-        space = self._store.space_of(run)
-        if space is None or not isinstance(run.config, SearchConfig):
-            return
-        health = examine(space, run.config, self._store.snapshots(run_id, epochs_only=True))
+        health = self._health(run)
         if health is None or health.verdict not in ALARMS:
             return
         if (run_id, health.verdict) in self._alarmed:
             return
         self._alarmed.add((run_id, health.verdict))
-        finding = health.findings[0]
-        sentence = f"{finding.text} {finding.advice}"
-        self._waiting.put((run_id, message_of(run, health.verdict.value, sentence)))
+        sentence = f"{health.summary} {health.findings[0].advice}"
+        message = message_of(run, health.verdict.value, sentence, health)
+        self._waiting.put((run_id, message))
+
+    def _health(self, run: Run) -> Health | None:
+        """The health of a search; None if there is nothing to judge."""
+        space = self._store.space_of(run)
+        if space is None or not isinstance(run.config, SearchConfig):
+            return None
+        epochs = self._store.snapshots(run.id, epochs_only=True)
+        return examine(space, run.config, epochs, ended=run.state in FINAL)
 
     def _deliver(self) -> None:
         while (entry := self._waiting.get()) is not None:
@@ -144,15 +151,17 @@ class Alerts:
                 log.info("run %d: was deleted meanwhile", run_id)
 
 
-def ending(run: Run) -> Message:
-    """What is told of a run that has ended."""
+def ending(run: Run, health: Health | None) -> Message:
+    """The message about a run that has ended, with the verdict on a search."""
     main = main_figure(run.config.task)
     figures = f"{main.label} {main.text(run.progress.score)}"
     sentence = run.error or f"{run.progress.epoch} of {run.config.epochs} epochs, {figures}."
-    return message_of(run, run.state.value, sentence)
+    if health is not None:
+        sentence = f"{sentence} {health.summary}"
+    return message_of(run, run.state.value, sentence, health)
 
 
-def message_of(run: Run, event: str, sentence: str) -> Message:
+def message_of(run: Run, event: str, sentence: str, health: Health | None) -> Message:
     """A message with everything that a program may want to know of the run."""
     return {
         "event": event,
@@ -166,4 +175,5 @@ def message_of(run: Run, event: str, sentence: str) -> Message:
         "score": run.progress.score,
         "score_name": run.progress.score_name,
         "gap": run.progress.gap,
+        "verdict": None if health is None else health.verdict.value,
     }

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
@@ -22,8 +22,9 @@ import torch
 
 from engine.data.signs import Alive
 from engine.domain.config import AnyConfig, SearchConfig
+from engine.domain.diagnosis import examine
 from engine.domain.errors import DeviceMissing, FailureReason, Fenced
-from engine.domain.health import Health, Verdict, examine
+from engine.domain.health import Health, Verdict
 from engine.domain.ports import ArtifactStore, RunStore
 from engine.domain.run import Checkpoint, EventKind, Request, Run, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
@@ -302,17 +303,23 @@ class _Attempt:
             if is_epoch_end(snapshot) and (early := self._ended_early(loop)) is not None:
                 return early
         self._save(loop, measured=False)
-        return COMPLETED
+        return completed(self._health(loop))
 
     def _ended_early(self, loop: Loop) -> Outcome | None:
-        """Why a search ends before its last epoch, where its settings ask for that."""
+        """Why a search ends before its last epoch, if its settings ask for that."""
         config = loop.config
         if not isinstance(config, SearchConfig):
             return None
         if not config.stop_settled_epochs and not config.stop_unhealthy:
             return None
+        return early_end(self._health(loop), config)
+
+    def _health(self, loop: Loop) -> Health | None:
+        """The health of a search; None of a training."""
+        if not isinstance(loop.config, SearchConfig):
+            return None
         epochs = self._store.snapshots(self._run.id, epochs_only=True)
-        return early_end(examine(loop.space, config, epochs), config)
+        return examine(loop.space, loop.config, epochs)
 
     def _leaving(self) -> Outcome | None:
         """Why the search has to be left now, if it has; wishes go before signals."""
@@ -343,13 +350,19 @@ class _Attempt:
         self._saved_at = time.monotonic()
 
 
+def completed(health: Health | None) -> Outcome:
+    """The end of a search after its last epoch, with its verdict; or of a training."""
+    return (
+        COMPLETED if health is None else replace(COMPLETED, why=f"{COMPLETED.why} {health.summary}")
+    )
+
+
 def early_end(health: Health | None, config: SearchConfig) -> Outcome | None:
     """What the health of a search comes to under its own settings; None: it goes on."""
     if health is None:
         return None
     if config.stop_unhealthy and health.verdict in UNHEALTHY:
-        finding = health.findings[0]
-        return Outcome(RunState.STOPPED, f"Stopped as stop_unhealthy asks. {finding.text}")
+        return Outcome(RunState.STOPPED, f"Stopped as stop_unhealthy asks. {health.summary}")
     if 0 < config.stop_settled_epochs <= health.settled_for:
         return Outcome(
             RunState.COMPLETED,

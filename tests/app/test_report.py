@@ -35,6 +35,9 @@ HOSTILE = '</title></style><script>alert(1)</script> & "it\'s" \u2028 \U0001f984
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+TOPOLOGY = ("Sources of the normal cell", "Sources of the reduction cell", "Depth", "Width")
+
+
 @pytest.fixture
 def studio(tmp_path) -> Studio:
     return Studio(MemoryStore(SystemClock()), FolderArtifacts(tmp_path / "a"), SystemClock())
@@ -104,7 +107,10 @@ def test_figures_are_those_of_the_store(studio: Studio):
     assert part(page, "The architecture it derives").find("pre").text == to_darts(
         studio.derive(run.id)
     )
-    assert "Goes well." in words(part(page, "Health"))
+    assert "On track." in words(part(page, "Health"))
+    assert "Normal cell: depth 2, width 3" in words(part(page, "Health"))
+    curves = words(part(page, "Curves"))
+    assert all(f"{title} over the epochs" in curves for title in TOPOLOGY)
     assert run.uid in words(part(page, "Lineage"))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.health_text import health_of
 from app.recording import is_recorded
 from tests.e2e.conftest import House, until
 from tests.e2e.player import Player
@@ -43,4 +44,6 @@ def test_a_new_home_has_something_to_look_at(house: House, engine_of_a_new_home,
     expect(page).to_have_url(re.compile(rf"/live\?run={run.id}"))
     player = Player(page)
     player.wait_for("n", str(len(studio.snapshots(run.id))))
-    expect(page.get_by_text("Goes well")).to_be_visible()
+    health = health_of(studio, run)
+    assert health is not None
+    expect(page.locator(".stMarkdownBadge", has_text=health.verdict.label)).to_be_visible()

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from sklearn.datasets import load_digits
 
 from app.advice import advise
-from app.health_words import health_of
+from app.health_text import health_of
 from engine.domain.run import RunState
 from tests.e2e.conftest import House, until
 from tests.e2e.player import Player
@@ -109,7 +109,7 @@ def watch(house: House, page: Page, camera: Camera) -> None:
     player.wait_for("run", "completed")
     health = health_of(house.studio, house.studio.run(1))
     assert health is not None
-    expect(page.get_by_text(f"Epoch {health.epoch} · entropy {health.entropy:.2f}")).to_be_visible()
+    expect(page.get_by_text(f"Epoch {health.epoch} of {health.epochs}, step")).to_be_visible()
     for finding in health.findings:
         expect(page.get_by_text(finding.text.replace("`", ""))).to_be_visible()
     camera.take("tour-2-live")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.wiring import SystemClock
+from engine.domain.diagnosis import examine
 from engine.domain.run import RunState
 from engine.runtime.alerts import Alerts
 from storage.artifacts import FolderArtifacts
@@ -84,6 +85,11 @@ def test_a_run_that_ends_is_told_once(store, artifacts, listening):
     assert (message["run"], message["event"], message["uid"]) == (run.id, "completed", run.uid)
     assert message["score"] == run.progress.score
     assert "later" in message["text"]
+    health = examine(
+        store.space_of(run), run.config, store.snapshots(run.id, epochs_only=True), ended=True
+    )
+    assert message["verdict"] == health.verdict.value
+    assert health.summary in message["text"]
     assert earlier.state is RunState.COMPLETED
 
 
@@ -113,7 +119,8 @@ def test_a_search_that_is_stuck_is_told_while_it_runs(store, artifacts, listenin
     message = taken.get(timeout=30)
     assert taken.empty()
     assert (message["event"], message["state"]) == ("stuck", "running")
-    assert "alpha's learning rate" in message["text"]
+    assert message["verdict"] == "stuck"
+    assert "learning rate of alpha" in message["text"]
 
 
 def test_an_address_that_takes_nothing_is_noted_and_holds_up_nobody(store, artifacts):
