@@ -18,7 +18,6 @@ PART_WORDS = {
     "decoder": "Decoder",
     "first": "First map of the cell",
 }
-SUBSCRIPTS = str.maketrans("0123456789-kt", "₀₁₂₃₄₅₆₇₈₉₋ₖₜ")
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,3 @@ def part_words(catalog: Catalog | None, name: str) -> str:
     if name in PART_WORDS:
         return PART_WORDS[name]
     return catalog.operation(name).short if catalog else name
-
-
-def in_line(edge: str) -> str:
-    """The title of an edge with its subscript as characters, where no markup is drawn."""
-    head, brace, rest = edge.partition("_{")
-    below, _, tail = rest.partition("}")
-    return head + below.translate(SUBSCRIPTS) + tail if brace else edge

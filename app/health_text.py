@@ -7,6 +7,7 @@ from engine.domain.diagnosis import examine
 from engine.domain.errors import NotFound
 from engine.domain.health import CellTopology, Health, cell_label
 from engine.domain.run import FINAL, Run
+from engine.domain.space import in_line
 
 STEADY_TREND = 0.001
 """Change of entropy per tenth of a search below which it is called steady."""
@@ -18,8 +19,8 @@ EXPLANATION = (
 )
 TOPOLOGY_EXPLANATION = (
     "Depth: operations on the longest path through the derived cell. Width: nodes that read the "
-    "inputs only. Per cent: where the probability of all operations but none is, and in brackets "
-    "where it is at uniform."
+    "inputs only. Shares: what the probability of all operations but none reads; the curves below "
+    "show them over time."
 )
 
 
@@ -58,13 +59,13 @@ def measures(health: Health) -> str:
     parts = [
         moment_text(health),
         f"entropy {health.entropy:.2f}{_trend_text(health.trend)}",
-        f"lead {100 * health.margin:.0f} %",
-        f"skips {100 * health.skip_share:.0f} %",
-        f"none {100 * health.none_share:.0f} %",
+        f"lead {health.margin:.0%}",
+        f"skips {health.skip_share:.0%}",
+        f"none {health.none_share:.0%}",
         f"temperature {health.temperature:.2f}",
     ]
     if health.steady is not None:
-        parts.append(f"{100 * health.steady:.0f} % of operations unchanged")
+        parts.append(f"{health.steady:.0%} of operations unchanged")
     return " · ".join(parts)
 
 
@@ -75,9 +76,7 @@ def topology_lines(health: Health) -> list[str]:
 
 def _topology_text(cell: CellTopology) -> str:
     label = cell_label(cell.kind)
-    sources = ", ".join(
-        f"{one.source} {100 * one.share:.0f} % ({100 * one.uniform:.0f} %)" for one in cell.sources
-    )
+    sources = ", ".join(f"{one.share:.0%} on {in_line(one.source)}" for one in cell.sources)
     return (
         f"{label[0].upper()}{label[1:]}: depth {cell.shape.depth:.0f}, "
         f"width {cell.shape.width:.0f}; {sources}"

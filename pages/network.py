@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.components.network_strip import network_strip, strip_data, uses_words
 from app.components.table import Column, data_table
-from app.costs import CostView, cost_view, edge_costs, in_line, part_words
+from app.costs import CostView, cost_view, edge_costs, part_words
 from app.studio import Studio
 from app.widgets import plain
 from engine.domain.blocks import shares
@@ -14,6 +14,7 @@ from engine.domain.cost import Cost
 from engine.domain.errors import DataError, NotFound
 from engine.domain.genotype import Genotype
 from engine.domain.run import Run
+from engine.domain.space import in_line
 
 COST_COLUMNS = (
     Column("parameters", "Parameters", "number"),

@@ -5,7 +5,7 @@ from app.figures.palette import NODE_COLOURS, TOPOLOGY_COLOURS, UNIFORM_COLOUR
 from app.topology import DEPTH, EXPECTED, SHARE, UNIFORM, WIDTH
 from engine.domain.config import SearchConfig
 from engine.domain.health import cell_label
-from engine.domain.space import SearchSpace
+from engine.domain.space import SearchSpace, in_line
 from engine.domain.topology import source_classes
 
 
@@ -49,12 +49,12 @@ def _sources_chart(space: SearchSpace, kind: str) -> Chart:
         "%",
         (
             *(
-                Line(f"{SHARE}_{kind}_{number}", source, colour)
+                Line(f"{SHARE}_{kind}_{number}", in_line(source), colour)
                 for number, (source, colour) in enumerate(
                     zip(source_classes(space), TOPOLOGY_COLOURS[-space.inputs - 1 :], strict=True)
                 )
             ),
             Line(f"{UNIFORM}_{kind}", "an input, uniform", UNIFORM_COLOUR, dashed=True),
         ),
-        "What the probability of all operations but none reads.",
+        "Share of the probability per source, none aside. Dashed: an input at the start.",
     )

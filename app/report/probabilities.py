@@ -1,12 +1,12 @@
 """Edge probabilities as tables of numbers on a scale of one colour."""
 
-from app.costs import in_line
 from app.figures.heatmap import EdgeHeatmap, edge_heatmaps
 from app.figures.palette import SEQUENTIAL
 from app.html_file import Html, escaped, joined
 from app.report.facts import Facts
 from app.report.sections import section
 from engine.domain.genotype import to_masks
+from engine.domain.space import in_line
 
 DARK_FROM = 4
 """Colour of the scale from which on the number in it is white."""

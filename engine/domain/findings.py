@@ -33,7 +33,7 @@ from engine.domain.health_limits import (
 )
 from engine.domain.metrics import main_figure
 from engine.domain.snapshot import Snapshot
-from engine.domain.space import SearchSpace
+from engine.domain.space import SearchSpace, in_line
 
 LONGER = "Search for more epochs."
 FASTER = "Raise the learning rate of alpha, or search for more epochs."
@@ -341,7 +341,7 @@ def _older(evidence: Evidence, drifting: Sequence[int]) -> Finding:
     name = "first state" if space.skeleton == "recurrent" else "older input"
     return Finding(
         Verdict.COLLAPSED if lasting else Verdict.WATCH,
-        f"{shares} {'is' if len(cells) == 1 else 'are'} on the {name} {older.source}"
+        f"{shares} {'is' if len(cells) == 1 else 'are'} on the {name} {in_line(older.source)}"
         f"{', and rising' if rising else ''} (uniform: {older.uniform:.0%}).",
         f"Compare with a search with {_other_settings(evidence.config)}.",
     )
@@ -367,7 +367,7 @@ def _other_settings(config: SearchConfig) -> str:
 
 
 def _last_input(space: SearchSpace) -> str:
-    return space.source_label(space.inputs - 1)
+    return in_line(space.source_label(space.inputs - 1))
 
 
 def _skips(evidence: Evidence) -> Iterator[Finding]:

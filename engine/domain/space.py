@@ -16,6 +16,7 @@ Output = Literal["concat", "mean", "last"]
 Skeleton = Literal["cells", "stages", "recurrent"]
 
 NONE = "none"
+SUBSCRIPTS = str.maketrans("0123456789-kt", "₀₁₂₃₄₅₆₇₈₉₋ₖₜ")
 
 
 @dataclass(frozen=True, order=True)
@@ -100,7 +101,13 @@ class SearchSpace:
         return replace(self, nodes=nodes) if nodes else self
 
     def source_label(self, source: int) -> str:
-        """How people write a source: ``c_{k-2}``, ``c_{k-1}`` or a node number."""
+        """How people write a source: ``c_{k-2}``, ``c_{k-1}``, ``s_{0}`` or a node number.
+
+        The input of a recurrent cell is its first state, which has read the
+        token and the state before it.
+        """
+        if source < self.inputs and self.skeleton == "recurrent":
+            return "s_{0}"
         if source < self.inputs:
             return f"c_{{k-{self.inputs - source}}}"
         return str(source - self.inputs)
@@ -109,3 +116,10 @@ class SearchSpace:
     def none_index(self) -> int | None:
         """Column of the ``none`` operation, if the space has one."""
         return self.operations.index(NONE) if NONE in self.operations else None
+
+
+def in_line(label: str) -> str:
+    """A label with its subscript ``_{…}`` as characters, for places that draw no markup."""
+    head, brace, rest = label.partition("_{")
+    below, _, tail = rest.partition("}")
+    return head + below.translate(SUBSCRIPTS) + tail if brace else label

@@ -64,8 +64,6 @@ class Shape:
 
 def source_classes(space: SearchSpace) -> tuple[str, ...]:
     """Names of what a node can read: each input of the cell, then all earlier nodes."""
-    if space.skeleton == "recurrent":
-        return ("s_0", NODES)
     return (*map(space.source_label, range(space.inputs)), NODES)
 
 

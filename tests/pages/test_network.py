@@ -1,12 +1,10 @@
 """The network section of the Architecture page."""
 
-import pytest
-
 from app.components.network_strip import size_words, strip_data, uses_words
 from app.costs import cost_view, edge_costs
 from app.studio import Studio
 from engine.domain.cost import Cost
-from pages.network import by_edge, by_operation, in_line, memory_words
+from pages.network import by_edge, by_operation, memory_words
 from tests.e2e.seeding import seed_run
 from tests.pages.conftest import OpenPage, words
 
@@ -40,13 +38,6 @@ def test_strip_has_a_block_for_each_cell_and_both_ends(studio: Studio):
     assert data["tallest"] == 8
     assert size_words(view.blocks[1]) == "8 × 8×8"
     assert size_words(view.blocks[-1]) == ""
-
-
-@pytest.mark.parametrize(
-    ("edge", "line"), [("c_{k-1}→0", "cₖ₋₁→0"), ("x_t→0", "x_t→0"), ("0→3", "0→3")]
-)
-def test_subscripts_are_characters_in_a_table(edge: str, line: str):
-    assert in_line(edge) == line
 
 
 def test_memory_is_four_bytes_a_parameter():

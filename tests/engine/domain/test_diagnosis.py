@@ -290,8 +290,8 @@ def test_cells_that_read_only_the_older_input_have_collapsed():
     assert health.verdict is Verdict.COLLAPSED
     assert (health.dead.cells, health.dead.of_cells) == (3, 6)
     assert "3 of 6 cells are dead" in health.findings[0].text
-    assert "the normal cell or the reduction cell reads c_{k-1}" in health.findings[0].text
-    assert "older input c_{k-2}" in texts(health)
+    assert "the normal cell or the reduction cell reads cₖ₋₁" in health.findings[0].text
+    assert "older input cₖ₋₂" in texts(health)
     assert health.alternative is None
 
 
@@ -341,7 +341,7 @@ def test_a_drift_to_the_older_input_is_told_while_it_grows():
         moment(DARTS, settings(), one.epoch, OLDER_ONLY, 0.05 * one.epoch, SOUND) for one in epochs
     ]
     health = seen(drifting[:8])
-    assert "c_{k-2}, and rising" in texts(health)
+    assert "cₖ₋₂, and rising" in texts(health)
     assert health.verdict is Verdict.WATCH
 
 
@@ -349,7 +349,7 @@ def test_a_recurrent_cell_that_reads_the_first_state_only_has_collapsed():
     config = settings(task="language_modelling", space="rnn", data="python_topics")
     health = seen(history(ALL_ON_STATE, space=RNN, config=config), config, space=RNN)
     assert health.verdict is Verdict.COLLAPSED
-    assert "first state s_0" in texts(health)
+    assert "first state s₀" in texts(health)
     assert (health.cells[0].shape.depth, health.cells[0].shape.width) == (1, 8)
     chain = seen(history(CHAIN, space=RNN, config=config), config, space=RNN)
     assert (chain.verdict, chain.cells[0].shape.depth) == (Verdict.GOOD, 8)

@@ -84,7 +84,7 @@ def test_a_recurrent_cell_on_its_first_state_ends_undecided_with_a_warning():
     last = replayed("first_state")[-1]
     assert last.verdict is Verdict.UNDECIDED
     assert last.entropy == pytest.approx(0.72, abs=0.005)
-    assert any("first state s_0" in one.text for one in last.findings)
+    assert any("first state s₀" in one.text for one in last.findings)
     assert last.cells[0].shape.depth == 1
 
 

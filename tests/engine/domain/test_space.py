@@ -1,6 +1,6 @@
 import pytest
 
-from engine.domain.space import Edge
+from engine.domain.space import Edge, in_line
 from engine.spaces import SPACES
 
 DARTS = SPACES["darts"]
@@ -28,6 +28,14 @@ def test_the_rows_of_a_scope_cover_each_edge_once_in_order(scope):
 
 def test_sources_are_named_as_people_write_them():
     assert [DARTS.source_label(s) for s in range(4)] == ["c_{k-2}", "c_{k-1}", "0", "1"]
+    assert [SPACES["rnn"].source_label(s) for s in range(2)] == ["s_{0}", "0"]
+
+
+@pytest.mark.parametrize(
+    ("label", "line"), [("c_{k-2}", "cₖ₋₂"), ("s_{0}", "s₀"), ("c_{k-1}→0", "cₖ₋₁→0"), ("3", "3")]
+)
+def test_subscripts_become_characters_where_no_markup_is_drawn(label, line):
+    assert in_line(label) == line
 
 
 def test_none_is_the_first_operation_of_the_darts_space():

@@ -170,7 +170,7 @@ def test_uniform_shares_are_those_of_the_formulas(name):
 def test_the_classes_bear_the_names_that_people_read():
     assert source_classes(SPACES["darts"]) == ("c_{k-2}", "c_{k-1}", "nodes")
     assert source_classes(SPACES["nb201"]) == ("c_{k-1}", "nodes")
-    assert source_classes(SPACES["rnn"]) == ("s_0", "nodes")
+    assert source_classes(SPACES["rnn"]) == ("s_{0}", "nodes")
 
 
 def test_banned_operations_have_no_share_at_uniform():
