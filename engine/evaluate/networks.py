@@ -23,6 +23,7 @@ from engine.model.training import (
     kept_outputs,
     path_masks,
 )
+from engine.operations.depthwise import with_quick_backward
 from engine.tasks.image_classification import ImageClassification
 from engine.tasks.language_modelling import LanguageModelling
 from engine.tasks.randomness import generator
@@ -123,6 +124,7 @@ def trainee_for(config: TrainingConfig, genotype: Genotype, task: Any) -> Traine
     random = generator(config.seed, "weights")
     network = DerivedNetwork(genotype, **network_shape(config, task.summary).arguments)
     initialise_weights(network, random)
+    with_quick_backward(network)
     auxiliary = None
     if config.auxiliary_weight and isinstance(task, ImageClassification):
         auxiliary = AuxiliaryHead(auxiliary_cell(network).features, task.classes)

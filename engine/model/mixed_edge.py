@@ -6,6 +6,7 @@ from torch import nn
 
 from engine.domain.space import NONE
 from engine.operations.blocks import NormStyle
+from engine.operations.depthwise import with_quick_backward
 from engine.operations.pooling import hasten
 from engine.operations.table import OPERATIONS
 
@@ -26,7 +27,7 @@ class MixedEdge(nn.ModuleDict):
     def __init__(self, names: Sequence[str], channels: int, stride: int, style: NormStyle) -> None:
         super().__init__(
             {
-                name: hasten(OPERATIONS[name].build(channels, stride, style))
+                name: with_quick_backward(hasten(OPERATIONS[name].build(channels, stride, style)))
                 for name in names
                 if name != NONE
             }
