@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from engine.domain.config import TrainingConfig
 from engine.domain.errors import InvalidConfig
 from engine.domain.genotype import Genotype, from_json, read_genotype, to_masks
+from engine.domain.pruning import check_connected
 from engine.domain.run import Run, RunState
 from engine.domain.skeleton import check_cells
 from engine.domain.space import SearchSpace
@@ -20,7 +21,8 @@ def trained_genotype(config: TrainingConfig, spaces: Iterable[SearchSpace]) -> G
         spaces: The search spaces that are known here.
 
     Raises:
-        InvalidGenotype: It is none, or of no known space.
+        InvalidGenotype: It is none, of no known space, or no path leads from the
+            network's input to its scores.
         InvalidConfig: Its cells are for another kind of data, or its skeleton
             cannot have so many cells or such strides.
     """
@@ -33,6 +35,8 @@ def trained_genotype(config: TrainingConfig, spaces: Iterable[SearchSpace]) -> G
             stem_stride=config.stem_stride,
             output_stride=config.output_stride if config.task == SEGMENTATION else 0,
         )
+    if config.leave_out_dead:
+        check_connected(genotype, config.cells)
     return genotype
 
 

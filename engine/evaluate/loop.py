@@ -18,6 +18,7 @@ from engine.domain.genotype import Genotype
 from engine.domain.snapshot import Snapshot, SnapshotKind
 from engine.domain.space import SearchSpace
 from engine.evaluate.networks import Trainee
+from engine.model.derived import CellNetwork, fitted_weights
 from engine.optimisation.averaging import WeightAverage, stops_improving
 from engine.optimisation.epochs import EpochLoop
 from engine.optimisation.loop import (
@@ -176,8 +177,14 @@ class TrainingLoop(EpochLoop):
         return {**self.network.state_dict(), **averaged}
 
     def start_from(self, weights: Mapping[str, Tensor]) -> int:
-        """Take over weights where name and shape agree; how many tensors that were."""
+        """Take over weights where name and shape agree; how many tensors that were.
+
+        Input channels of dead nodes, which a network with its dead parts has,
+        are left out.
+        """
         own = self.network.state_dict()
+        if isinstance(self.network, CellNetwork):
+            weights = fitted_weights(self.network, weights)
         taken = {
             name: weight
             for name, weight in weights.items()

@@ -5,11 +5,9 @@ copied by name. The source of this file goes into the module that a person can
 download, apart from what needs the engine.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from engine.domain.genotype import Genotype, plain_nodes
@@ -89,20 +87,17 @@ class FixedCell(nn.Module):
         sources: dict[int, Tensor] = {
             number: self.get_submodule(name)(given[name]) for number, name in self.inputs.items()
         }
+        first = next(iter(sources.values()))
         for node, genes in enumerate(self.nodes):
-            if genes:
-                sources[self.count + node] = reduce(torch.add, self._values(node, sources))
-            elif node in self.joined:
-                like = next(iter(sources.values()))
-                sources[self.count + node] = zeros_like_strided(like, self.stride)
+            if not genes and node not in self.joined:
+                continue
+            total = zeros_like_strided(first, self.stride)
+            for name, source in genes:
+                edge = cast(nn.ModuleDict, self.edges[edge_name(node, source, self.count)])
+                total = total + edge[name](sources[source])
+            sources[self.count + node] = total
         ends = [sources[self.count + node] for node in self.joined]
         return gather(ends, self.output, len(self.nodes))
-
-    def _values(self, node: int, sources: Mapping[int, Tensor]) -> Iterator[Tensor]:
-        """What a node sums."""
-        for name, source in self.nodes[node]:
-            edge = cast(nn.ModuleDict, self.edges[edge_name(node, source, self.count)])
-            yield edge[name](sources[source])
 
 
 def edge_name(node: int, source: int, inputs: int) -> str:

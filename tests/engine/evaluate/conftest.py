@@ -24,7 +24,10 @@ CELLS = genotype_of(
     "darts",
     [[(0, "sep_conv_3x3"), (1, "skip_connect")], [(1, "max_pool_3x3"), (2, "dil_conv_3x3")]],
 )
-STAGES = genotype_of("nb201", [[(0, "nor_conv_3x3")], [(1, "skip_connect")], [(0, "avg_pool_3x3")]])
+STAGES = genotype_of(
+    "nb201",
+    [[(0, "nor_conv_3x3")], [(1, "skip_connect")], [(0, "avg_pool_3x3"), (2, "skip_connect")]],
+)
 RECURRENT = genotype_of("rnn", [[(0, "tanh")], [(0, "relu"), (1, "identity")], []])
 
 IMAGES = {

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from engine.catalog import gather_catalog
+from engine.conversion.of_training import child_of_training
+from engine.data.shapes import network_shape
 from engine.domain.config import make_training_config
+from engine.domain.cost import network_cost
 from engine.domain.errors import InvalidConfig, InvalidGenotype, NotANumber
 from engine.domain.genotype import to_json
 from engine.domain.snapshot import SnapshotKind
+from engine.domain.stored_config import read_config
 from engine.evaluate.build import build_training
 from engine.evaluate.loop import NO_TEST
 from engine.model.derived import DerivedNetwork
@@ -226,6 +231,66 @@ def test_a_segmentation_network_starts_from_a_classification_network(make_traini
     fitting = [name for name in weights if not name.startswith("classifier.")]
     assert taken == len(fitting)
     assert all(torch.equal(own[name], weights[name]) for name in fitting)
+
+
+PARTLY_DEAD = genotype_of(
+    "darts", [[(0, "sep_conv_3x3")], [], [(3, "skip_connect"), (2, "max_pool_3x3")]]
+)
+
+
+def test_a_training_from_before_keeps_its_dead_parts(make_training):
+    """Its settings and its checkpoint lack the setting; parts that are dead stay in both."""
+    cells = {"genotype": to_json(PARTLY_DEAD), "cells": 4, "auxiliary_weight": 0.4}
+    straight = make_training(**cells, leave_out_dead=False)
+    assert list(straight.network.cells) == ["0", "1", "2", "3"]
+    assert list(make_training(**cells).network.cells) == ["1", "3"]
+    list(straight)
+    begun = make_training(**cells, leave_out_dead=False)
+    list(islice(begun.steps(), 3))
+    file = io.BytesIO()
+    save_checkpoint(begun, file)
+    document = torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+    del document["config"]["leave_out_dead"]
+    old = io.BytesIO()
+    torch.save(document, old)
+    old.seek(0)
+    config = read_config("training", document["config"])
+    resumed = make_training(**cells, leave_out_dead=config.leave_out_dead)
+    load_checkpoint(resumed, old)
+    list(resumed)
+    assert_equal_states(straight.state_dict(), resumed.state_dict())
+    child = child_of_training(straight)
+    assert child.cost() == network_cost(
+        PARTLY_DEAD, gather_catalog(), network_shape(config, straight.data_summary)
+    )
+    assert '"keep_dead": True' in child.source.replace("'", '"')
+
+
+def test_weights_from_before_start_a_training_without_dead_parts(make_training):
+    """The adapters and the head lose the channels of the nodes that have gone."""
+    cells = {"genotype": to_json(PARTLY_DEAD), "cells": 4}
+    before = make_training(**cells, leave_out_dead=False)
+    now = make_training(**cells)
+    taken = now.start_from(before.measured_weights)
+    assert taken == len(now.network.state_dict())
+    assert torch.equal(
+        now.network.state_dict()["classifier.weight"],
+        before.network.state_dict()["classifier.weight"][:, [*range(16), *range(32, 48)]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "genotype", "found"),
+    [
+        (IMAGES, genotype_of("darts", [[], [(2, "skip_connect")]]), "the image to the scores"),
+        (STAGED, genotype_of("nb201", [[(0, "nor_conv_3x3")], []]), "the image to the scores"),
+        (TEXT, genotype_of("rnn", [[], [(1, "tanh")]]), "the text to the scores"),
+    ],
+)
+def test_an_architecture_that_connects_nothing_is_not_trained(settings, genotype, found):
+    config = make_training_config({**settings, "genotype": to_json(genotype)})
+    with pytest.raises(InvalidGenotype, match=f"no path from {found}"):
+        build_training(config, torch.device("cpu"), report=lambda _: None)
 
 
 def test_cells_found_on_one_data_set_are_trained_on_another(make_training):
