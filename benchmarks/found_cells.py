@@ -42,13 +42,15 @@ RANDOM_CELLS = 200
 
 SEARCHES: Mapping[str, Mapping[str, Any]] = {
     "cifar10": {
-        "train_limit": 8000,
+        "train_limit": 5000,
         "validation_fraction": 0.1,
         "stem_stride": 2,
         "cells": 4,
         "channels": 8,
         "draws": 4,
-        "epochs": 8,
+        "epochs": 5,
+        "gradient": "probed",
+        "probe": "steps",
         "flip": True,
         "learning_rate": 0.05,
         "alpha_learning_rate": 0.03,
@@ -78,7 +80,7 @@ SEARCHES: Mapping[str, Mapping[str, Any]] = {
 """The base of every search, by data set."""
 
 TRAININGS: Mapping[str, Mapping[str, Any]] = {
-    "cifar10": {"epochs": 12, "learning_rate": 0.05, "learning_rate_end": 0.0},
+    "cifar10": {"epochs": 8, "learning_rate": 0.05, "learning_rate_end": 0.0},
     "camvid": {"epochs": 12},
 }
 """What a training from scratch does not take over from its search."""

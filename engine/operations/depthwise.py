@@ -62,12 +62,13 @@ def with_quick_backward(module: nn.Module) -> nn.Module:
 
 def as_depthwise(layer: nn.Conv2d) -> Depthwise:
     """Return the same layer, with the same parameters, as a :class:`Depthwise`."""
+    size, dilation = layer.kernel_size[0], layer.dilation[0]
     quick = Depthwise(
         layer.in_channels,
         layer.out_channels,
-        layer.kernel_size[0],
-        padding=layer.padding,
-        dilation=layer.dilation,
+        size,
+        padding=dilation * (size // 2),
+        dilation=dilation,
         groups=layer.groups,
         bias=False,
     )
@@ -129,18 +130,11 @@ def _weight_gradient(images: Tensor, delta: Tensor, weight: Tensor) -> Tensor:
     if size <= NARROW:
         return _block_gradient(images, delta, weight, border)
     padded = functional.pad(images, (border,) * 4)
-    return torch.cat(
-        [
-            _block_gradient(
-                padded[..., first : last + width - 1].contiguous(),
-                delta,
-                weight[..., first:last],
-                0,
-            )
-            for first, last in ((0, NARROW), (NARROW, size))
-        ],
-        dim=-1,
-    )
+    blocks = []
+    for first, last in ((0, NARROW), (NARROW, size)):
+        read = padded[..., first : last + width - 1].contiguous()
+        blocks.append(_block_gradient(read, delta, weight[..., first:last], 0))
+    return torch.cat(blocks, dim=-1)
 
 
 def _block_gradient(images: Tensor, delta: Tensor, weight: Tensor, padding: int) -> Tensor:
