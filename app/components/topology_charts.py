@@ -31,8 +31,8 @@ def topology_charts(space: SearchSpace, config: SearchConfig) -> tuple[Chart, ..
                     if draws
                 ),
             ),
-            "Longest path through the derived cell."
-            + (" Dashed: expected of the codes that are drawn." if draws else ""),
+            "Longest path through the derived cell"
+            + (", and expected of the codes that are drawn." if draws else "."),
         ),
         Chart(
             "Width",
@@ -56,5 +56,5 @@ def _sources_chart(space: SearchSpace, kind: str) -> Chart:
             ),
             Line(f"{UNIFORM}_{kind}", "an input, uniform", UNIFORM_COLOUR, dashed=True),
         ),
-        "Share of the probability per source, none aside. Dashed: an input at the start.",
+        "Share of the probability per source, none aside.",
     )

@@ -11,7 +11,7 @@ DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 5", "1 4")
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 12.0, 30.0, 40.0
 """Margins around the plot, in units of the picture."""
 
-LETTER, LEGEND_LINE, LEGEND_GAP = 6.1, 26.0, 18.0
+LETTER, LEGEND_LINE, LEGEND_GAP, LEGEND_ROW = 6.1, 26.0, 18.0, 17.0
 DOT, DISC = 2.2, 4.0
 """Radius of a point of a line, and of a point that stands alone."""
 
@@ -53,6 +53,7 @@ class Frame:
     y_ticks: tuple[float, ...]
     x_range: tuple[float, float]
     y_range: tuple[float, float]
+    top: float = TOP
 
     def x(self, value: float) -> float:
         """The place of a value on the horizontal axis."""
@@ -62,7 +63,8 @@ class Frame:
     def y(self, value: float) -> float:
         """The place of a value on the vertical axis, which grows upwards."""
         low, high = self.y_range
-        return self.height - BOTTOM - (value - low) / (high - low) * (self.height - TOP - BOTTOM)
+        share = (value - low) / (high - low)
+        return self.height - BOTTOM - share * (self.height - self.top - BOTTOM)
 
 
 def line_chart(
@@ -87,13 +89,16 @@ def line_chart(
         x_label: Below the horizontal axis.
         y_label: Above the vertical axis, with its unit.
         width: Of the picture, in its own units.
-        height: Of the picture.
+        height: Of the picture; each row of names below the label adds to it.
 
     Raises:
         ValueError: No line has a point.
     """
     drawn = [(line, points) for line in lines if (points := points_of(line))]
-    frame = frame_of([points for _, points in drawn], width, height)
+    rows = legend_rows([line.label for line, _ in drawn], y_label, width)
+    extra = LEGEND_ROW * (rows[-1][1] if rows else 0)
+    frame = frame_of([points for _, points in drawn], width, height + extra, top=TOP + extra)
+    height = frame.height
     svg = Element(
         "svg",
         {
@@ -109,7 +114,7 @@ def line_chart(
     _axes(svg, frame, x_label, y_label)
     for number, (line, points) in reversed(list(enumerate(drawn))):
         _line(svg, frame, line, points, DASHES[number % len(DASHES)])
-    _legend(svg, frame, drawn, y_label)
+    _legend(svg, drawn, rows)
     return tostring(svg, encoding="unicode")
 
 
@@ -129,7 +134,7 @@ def thinned(points: Points, stretches: int) -> Iterator[tuple[float, float]]:
     return (points[number] for number in sorted(kept))
 
 
-def frame_of(lines: Sequence[Points], width: float, height: float) -> Frame:
+def frame_of(lines: Sequence[Points], width: float, height: float, *, top: float = TOP) -> Frame:
     """The axes around some lines: from tick to tick upwards, from end to end sideways.
 
     A line that begins near zero, as most do in time, has zero on its axis.
@@ -145,7 +150,7 @@ def frame_of(lines: Sequence[Points], width: float, height: float) -> Frame:
     if low == high:
         low, high = low - 0.5, high + 0.5
     x_ticks = tuple(tick for tick in ticks(low, high, 8) if low <= tick <= high)
-    return Frame(width, height, x_ticks, y_ticks, (low, high), (y_ticks[0], y_ticks[-1]))
+    return Frame(width, height, x_ticks, y_ticks, (low, high), (y_ticks[0], y_ticks[-1]), top)
 
 
 def ticks(low: float, high: float, count: int) -> tuple[float, ...]:
@@ -219,22 +224,39 @@ def _disc(parent: Element, x: float, y: float, colour: str, *, radius: float) ->
     SubElement(parent, "circle", {**place, "fill": colour})
 
 
+def legend_rows(labels: Sequence[str], y_label: str, width: float) -> list[tuple[float, int]]:
+    """Where each name of the legend begins: its left edge and its row, from 0.
+
+    All of them stand flush right beside the label of the vertical axis if there
+    is room; else in as many rows below it as they need.
+    """
+    widths = [LEGEND_LINE + 6 + LETTER * len(label) for label in labels]
+    left = width - RIGHT - sum(widths) - LEGEND_GAP * (len(labels) - 1)
+    first, row = (left, 0) if left >= LETTER * len(y_label) + 24 else (2.0, 1)
+    places, at = [], first
+    for size in widths:
+        if at > first and at + size > width:
+            at, row = first, row + 1
+        places.append((at, row))
+        at += size + LEGEND_GAP
+    return places
+
+
 def _legend(
-    svg: Element, frame: Frame, drawn: Sequence[tuple[PlottedLine, Points]], y_label: str
+    svg: Element,
+    drawn: Sequence[tuple[PlottedLine, Points]],
+    places: Sequence[tuple[float, int]],
 ) -> None:
-    """The names of the lines with their dashes, flush right above the plot."""
-    widths = [LEGEND_LINE + 6 + LETTER * len(line.label) for line, _ in drawn]
-    left = frame.width - RIGHT - sum(widths) - LEGEND_GAP * (len(drawn) - 1)
-    left = max(left, LETTER * len(y_label) + 24)
+    """The names of the lines with their dashes, above the plot."""
     group = SubElement(svg, "g", {"class": "legend"})
-    for number, ((line, points), width) in enumerate(zip(drawn, widths, strict=True)):
+    for number, ((line, points), (left, row)) in enumerate(zip(drawn, places, strict=True)):
+        y = 9 + LEGEND_ROW * row
         if len(points) == 1:
-            _disc(group, left + LEGEND_LINE - DISC, 9, line.colour, radius=DISC)
+            _disc(group, left + LEGEND_LINE - DISC, y, line.colour, radius=DISC)
         else:
-            sample = SubElement(group, "path", {"d": f"M{left:.1f} 9H{left + LEGEND_LINE:.1f}"})
+            sample = SubElement(group, "path", {"d": f"M{left:.1f} {y:g}H{left + LEGEND_LINE:.1f}"})
             _stroked(sample, line.colour, DASHES[number % len(DASHES)])
-        _text(group, line.label, left + LEGEND_LINE + 6, 13, kind="label")
-        left += width + LEGEND_GAP
+        _text(group, line.label, left + LEGEND_LINE + 6, y + 4, kind="label")
 
 
 def _stroked(path: Element, colour: str, dash: str) -> None:

@@ -12,6 +12,7 @@ from app.figures.line_chart import (
     MOST_POINTS,
     PlottedLine,
     frame_of,
+    legend_rows,
     line_chart,
     points_of,
     tick_text,
@@ -51,6 +52,25 @@ def test_a_long_line_keeps_its_ends_and_every_extreme():
     assert len(kept) <= MOST_POINTS + 2
     assert {(0, 0.0), (7_777, 9.0), (13_131, -5.0), (19_999, 0.0)} <= set(kept)
     assert kept == sorted(kept)
+
+
+@given(st.lists(st.text("x", min_size=1, max_size=30), min_size=1, max_size=6))
+def test_names_of_lines_never_overlap_or_leave_the_picture(labels: list[str]):
+    width = 360.0
+    places = legend_rows(labels, "Depth (operations)", width)
+    ends = [left + 32 + 6.1 * len(label) for (left, _), label in zip(places, labels, strict=True)]
+    for (_, row), end, (left, following) in zip(places[:-1], ends[:-1], places[1:], strict=True):
+        assert following in (row, row + 1)
+        assert following > row or left > end
+    assert all(end <= width for end in ends)
+    assert places[0][1] == 0 or places[0] == (2.0, 1)
+
+
+def test_names_that_fit_stand_beside_the_label_and_others_below_it():
+    assert [row for _, row in legend_rows(["child", "supernet"], "Accuracy", 360)] == [0, 0]
+    names = ["normal cell", "reduction cell", "normal cell, drawn", "reduction cell, drawn"]
+    assert [row for _, row in legend_rows(names, "Depth (operations)", 360)] == [1, 1, 2, 2]
+    assert legend_rows([], "Depth", 360) == []
 
 
 def test_what_is_no_number_is_left_out():
