@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from engine.conversion.child import Child
+from engine.domain.cost import DeadShare
 from engine.domain.derivation import written_rule
 
 LIMITS = """\
@@ -43,7 +44,9 @@ def model_card(child: Child, checks: Mapping[str, Any]) -> str:
                 "digest of the data (SHA-256)": facts["data_digest"],
                 "search space": child.genotype.space.label,
                 "parameters": f"{cost.parameters:,}",
-                f"multiply-adds per {facts['item']}": f"{cost.multiply_adds:,}",
+                f"multiply-adds per {facts['item']}": f"{cost.multiply_adds:,} (convolutions and "
+                "linear layers; pooling and normalisation add none)",
+                **_dead(facts["dead"]),
                 "weights": facts["trained"]["how"],
                 "weights of step": facts["trained"]["step"],
                 **_rule(child),
@@ -95,6 +98,17 @@ def _rule(child: Child) -> dict[str, Any]:
     if child.genotype.rule is None:
         return {}
     return {"derivation rule": written_rule(child.genotype.rule)}
+
+
+def _dead(dead: Mapping[str, Any]) -> dict[str, Any]:
+    """What is dead in the architecture; nothing where everything is alive."""
+    if not dead["parameters"] and not dead["reasons"]:
+        return {}
+    share = DeadShare(dead["parameters"], dead["of_parameters"])
+    return {
+        "dead parameters": share.text(left_out=dead["left_out"]),
+        "why": " ".join(dead["reasons"]),
+    }
 
 
 def _named(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:

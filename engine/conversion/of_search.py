@@ -14,12 +14,8 @@ from engine.domain.errors import CheckpointError, InvalidGenotype
 from engine.domain.genotype import Genotype, check_space, to_masks
 from engine.model.derived import DerivedNetwork, load_weights
 from engine.model.recurrent_derived import DerivedRecurrentNetwork, load_recurrent_weights
-from engine.operations.blocks import NormStyle
 from engine.search.loop import SearchLoop
 from engine.tasks.language_modelling import LanguageModelling
-
-FIXED = NormStyle(affine=False, running=True)
-"""Normalisations as in the search, but with statistics that stay."""
 
 SEARCHED = (
     "searched: the weights are those that it shared with all other architectures, without training "
@@ -40,7 +36,8 @@ def child_of_search(
     """The genotype's network with the weights that it shares with the supernet.
 
     Its normalisations get fixed statistics from training data, see
-    :func:`fix_statistics`; its figures are measured anew with them.
+    :func:`fix_statistics`, with scale 1 and shift 0, so that the network is of
+    the size of one to train; its figures are measured again with them.
 
     Args:
         loop: The search, with the state of a checkpoint loaded.
@@ -93,7 +90,7 @@ def _built(loop: SearchLoop, genotype: Genotype) -> Child:
 def _network_of_cells(loop: SearchLoop, task: PictureTask, genotype: Genotype) -> Child:
     """A network from images to scores of their classes, or of those of their pixels."""
     shape = network_shape(loop.config, task.summary)
-    network = DerivedNetwork(genotype, **shape.arguments, style=FIXED)
+    network = DerivedNetwork(genotype, **shape.arguments)
     load_weights(network, loop.supernet.state_dict())
     network.to(task.device)
     batches = fix_statistics(network, training_images(task, STATISTICS_BATCHES))
@@ -102,7 +99,6 @@ def _network_of_cells(loop: SearchLoop, task: PictureTask, genotype: Genotype) -
         network,
         genotype,
         shape,
-        style=FIXED,
         statistics=f"Means and variances of all batch normalisations were measured on {batches} "
         f"batches of {loop.config.batch_size} training images, augmented as in the search, and are "
         "fixed; in the search they come from each batch itself.",

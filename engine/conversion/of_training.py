@@ -14,7 +14,6 @@ from engine.domain.errors import InvalidGenotype
 from engine.domain.genotype import Genotype, to_masks
 from engine.evaluate.loop import TrainingLoop
 from engine.model.recurrent_derived import RecurrentNetwork
-from engine.operations.blocks import EVALUATION
 from engine.tasks.language_modelling import LanguageModelling
 
 STATISTICS = (
@@ -85,7 +84,6 @@ def _built(loop: TrainingLoop) -> Child:
             network,
             loop.genotype,
             network_shape(loop.config, task.summary),
-            style=EVALUATION,
             statistics=STATISTICS,
         )
     raise TypeError(f"no network of {type(task).__name__} can be taken home")

@@ -2,8 +2,14 @@
 
 from typing import Any
 
+from engine.domain.blocks import dead_share_of, parts_of
+from engine.domain.catalog import Catalog
+from engine.domain.cost import NetworkShape, total_of
 from engine.domain.errors import DataError
 from engine.domain.genotype import Genotype
+from engine.domain.language_cost import LanguageShape
+from engine.domain.pruning import pruning_of
+from engine.operations.table import OPERATIONS
 from engine.optimisation.loop import Loop
 
 
@@ -43,4 +49,27 @@ def shared_facts(loop: Loop, genotype: Genotype, *, how: str) -> dict[str, Any]:
         "data_digest": loop.data_summary.digest,
         "trained": {"how": how, "step": position.step, "epoch": position.epoch},
         "lineage": dict(genotype.lineage),
+    }
+
+
+def size_facts(genotype: Genotype, shape: NetworkShape | LanguageShape) -> dict[str, Any]:
+    """How large the network is, and what is dead of the architecture.
+
+    Args:
+        genotype: The architecture.
+        shape: Everything beside it that fixes the network.
+    """
+    catalog = Catalog(tuple(operation.card for operation in OPERATIONS.values()), (), (), ())
+    cost = total_of(parts_of(genotype, catalog, shape))
+    dead = dead_share_of(genotype, catalog, shape)
+    cells = shape.cells if isinstance(shape, NetworkShape) else 1
+    return {
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "dead": {
+            **pruning_of(genotype, cells).as_data(),
+            "parameters": dead.dead,
+            "of_parameters": dead.of,
+            "left_out": not shape.keep_dead,
+        },
     }

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from engine.conversion.child import Child, Port
 from engine.conversion.figures import measured
+from engine.conversion.origin import size_facts
 from engine.domain.cost import NetworkShape
 from engine.domain.genotype import Genotype
 from engine.export.module import render_module
-from engine.operations.blocks import NormStyle
 from engine.tasks.image_classification import ImageClassification
 from engine.tasks.semantic_segmentation import SemanticSegmentation
 
@@ -26,7 +26,6 @@ def child_of_pictures(
     genotype: Genotype,
     shape: NetworkShape,
     *,
-    style: NormStyle,
     statistics: str,
 ) -> Child:
     """A network of cells with all that is known of it; it is measured, and ends on the CPU.
@@ -36,7 +35,6 @@ def child_of_pictures(
         network: On the task's device, in evaluation mode.
         genotype: Its cells.
         shape: Its size.
-        style: Of its normalisations.
         statistics: From where their statistics come, as a sentence.
     """
     images, _ = next(iter(task.validation_batches()))
@@ -48,13 +46,14 @@ def child_of_pictures(
         example=(images[:EXAMPLES].cpu(),),
         genotype=genotype,
         source=render_module(genotype, shape).decode(),
-        build=f"build(style=NormStyle(affine={style.affine}, running={style.running}))",
+        build="build()",
         facts={
             "item": "image",
             "figures": figures,
             "statistics": statistics,
             "preprocessing": _preprocessing(task),
             "labels": list(task.summary.class_names),
+            **size_facts(genotype, shape),
         },
     )
 

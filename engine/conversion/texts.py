@@ -4,6 +4,7 @@ from torch import Tensor
 
 from engine.conversion.child import Child, Port
 from engine.conversion.figures import measured
+from engine.conversion.origin import size_facts
 from engine.conversion.recurrent_graph import ScannedLanguageModel
 from engine.data.text import END_OF_LINE, UNKNOWN
 from engine.domain.genotype import Genotype
@@ -55,6 +56,7 @@ def child_of_texts(
             "statistics": NO_STATISTICS,
             "preprocessing": _preprocessing(task, shape),
             "labels": list(task.words),
+            **size_facts(genotype, shape),
         },
     )
 

@@ -134,6 +134,11 @@ class DeadShare:
         """The dead ones among all, from 0 to 1."""
         return self.dead / self.of if self.of else 0.0
 
+    def text(self, *, left_out: bool = True) -> str:
+        """Say how many parameters are dead; such as ``43 of 100 (43 %), left out``."""
+        what = "left out" if left_out else "kept, as this training has had them from its start"
+        return f"{self.dead:,} of {self.of:,} ({100 * self.share:.0f} %), {what}"
+
 
 def dead_share(genotype: Genotype, catalog: Catalog, shape: NetworkShape) -> DeadShare:
     """Count the parameters that are dead in a network of all parts of a genotype.

@@ -17,8 +17,8 @@ def build(weights=None, *, style=None, **changes):
             search, the network shares the supernet's weights, and its batch
             normalisations use the statistics of each batch, as in the search;
             from a training, they use those that it has learnt.
-        style: Style of normalisation, if not SEARCH (with weights of a search)
-            or EVALUATION (else).
+        style: Style of normalisation; by default with a scale and a shift, and
+            with running statistics except for weights of a search.
         changes: Other values for the entries of NETWORK, such as ``cells`` or
             ``channels`` of a larger network to train from scratch.
 
@@ -29,7 +29,7 @@ def build(weights=None, *, style=None, **changes):
     if weights is not None:
         model = torch.load(weights, map_location="cpu", weights_only=True)["model"]
     searched = model and not any(name.endswith("running_mean") for name in model)
-    style = style or (SEARCH if searched else EVALUATION)
+    style = style or NormStyle(affine=True, running=not searched)
     network = CellNetwork(NODES, OPERATIONS, style=style, **{**NETWORK, **changes})
     if model:
         load_weights(network, model)
@@ -46,7 +46,7 @@ CELLS = Kind(
         ("engine.model", "skeleton.py"),
         ("engine.model", "derived.py"),
     ),
-    roots=frozenset({"CellNetwork", "load_weights", "SEARCH", "EVALUATION", "torch"}),
+    roots=frozenset({"CellNetwork", "load_weights", "NormStyle", "torch"}),
     build=BUILD,
     usage=(
         "``build()`` gives a fresh network to train; ``build(weights=...)`` one with the",

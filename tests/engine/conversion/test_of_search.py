@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from engine.conversion import of_search
-from engine.conversion.of_search import FIXED, child_of_search
+from engine.conversion.of_search import child_of_search
 from engine.conversion.statistics import fix_statistics
 from engine.domain.errors import DataError, InvalidGenotype
 from engine.domain.genotype import from_masks
@@ -25,7 +25,6 @@ def network_of(loop, genotype) -> DerivedNetwork:
         channels=loop.config.channels,
         cells=loop.config.cells,
         stem_stride=loop.config.stem_stride,
-        style=FIXED,
     )
     load_weights(network, loop.supernet.state_dict())
     return network
@@ -80,7 +79,7 @@ def test_cost_is_that_of_the_formula(loop, genotype, child):
     from engine.catalog import gather_catalog
     from engine.domain.cost import NetworkShape, network_cost
 
-    shape = NetworkShape(4, 3, 1, 10, 8, 8, affine=False)
+    shape = NetworkShape(4, 3, 1, 10, 8, 8)
     assert child.cost() == network_cost(genotype, gather_catalog(), shape)
 
 
