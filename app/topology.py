@@ -16,7 +16,7 @@ from engine.domain.health import CellTopology
 from engine.domain.run import Run
 from engine.domain.snapshot import Series, Snapshot
 from engine.domain.space import SearchSpace
-from engine.domain.topology import expected_shape
+from engine.domain.topology import expected_depth
 
 SHARE, UNIFORM, DEPTH, EXPECTED, WIDTH = "share", "uniform", "depth", "expected_depth", "width"
 """Beginnings of the names of the series; the cell kind follows."""
@@ -97,6 +97,10 @@ def _expected_depth(
     """The mean depth of the codes that the search draws; None if it draws none."""
     if config.method != "egs":
         return None
-    rows = epoch.probabilities[kind]
-    shape = expected_shape(space, rows, draws=config.draws, scope=config.scope, sound=config.sound)
-    return shape.depth
+    return expected_depth(
+        space,
+        epoch.probabilities[kind],
+        draws=config.draws,
+        scope=config.scope,
+        sound=config.sound,
+    )

@@ -14,6 +14,7 @@ from engine.domain.space import Scope, SearchSpace
 from engine.domain.topology import (
     SILENT,
     Shape,
+    expected_depth,
     expected_shape,
     level_law,
     node_levels,
@@ -187,17 +188,34 @@ def test_nothing_but_none_has_no_share():
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_in_large_cells_drawn_codes_stand_for_the_law(scope, monkeypatch):
+@pytest.mark.parametrize("sound", [False, True])
+@pytest.mark.parametrize("space", [SPACES["darts"], CHAIN], ids=lambda space: space.name)
+def test_in_large_cells_drawn_codes_stand_for_the_law(space, sound, scope, monkeypatch):
     """The sample of a cell that is small enough agrees with the exact law within its error."""
-    space = SPACES["darts"]
-    rows = some_rows(space, scope)
-    exact = expected_shape(space, rows, draws=2, scope=scope)
-    monkeypatch.setattr(topology, "EXACT_NODES", 3)
-    sampled = expected_shape(space, rows, draws=2, scope=scope)
+    rows, options = some_rows(space, scope), {"draws": 2, "scope": scope, "sound": sound}
+    exact = expected_shape(space, rows, **options)
+    monkeypatch.setattr(topology, "EXACT_NODES", 2)
+    sampled = expected_shape(space, rows, **options)
     assert sampled != exact
-    assert sampled.depth == pytest.approx(exact.depth, abs=0.25)
-    assert sampled.width == pytest.approx(exact.width, abs=0.25)
-    assert sampled == expected_shape(space, rows, draws=2, scope=scope)
+    for name in ("depth", "width", "silent", "reads_last"):
+        assert getattr(sampled, name) == pytest.approx(getattr(exact, name), abs=0.25), name
+    assert sampled == expected_shape(space, rows, **options)
+    assert expected_depth(space, rows, **options) == sampled.depth
+
+
+def test_samples_are_sound_where_hardly_any_code_is(monkeypatch):
+    """c_{k-1} has one draw in a hundred million: trying again would take for ever."""
+    hot = tuple(
+        (0.0, 1e-8, 0.0)
+        if edge.source == 1
+        else (0.0, 1.0, 0.0)
+        if edge.source == 0
+        else (0.0,) * 3
+        for edge in TINY.edges
+    )
+    monkeypatch.setattr(topology, "EXACT_NODES", 1)
+    law = level_law(TINY, hot, draws=1, scope="node", sound=True)
+    assert law == pytest.approx({((1, 1), True): 1.0})
 
 
 @pytest.mark.parametrize("sound", [False, True])
