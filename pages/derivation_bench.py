@@ -26,6 +26,7 @@ IN_ADDRESS = {
     "votes": "votes",
     "edges_kept": "edges",
     "none_pooled": "pooled",
+    "sound": "sound",
 }
 """Names of a rule's parameters in the address of the page."""
 
@@ -36,6 +37,7 @@ LABELS = {
     "votes": "Codes that vote",
     "edges_kept": "Edges a node",
     "none_pooled": "Pool none",
+    "sound": "Sound",
 }
 HELP = {
     "draws": "How many draws a row is asked to explain; the search's own number at first.",
@@ -44,7 +46,11 @@ HELP = {
     "votes": "An operation needs more than half of them.",
     "edges_kept": "DARTS keeps 2 in its convolutional cell and 1 in its recurrent cell.",
     "none_pooled": "Rank the `none` of all incoming edges of a node as one item.",
+    "sound": "Derive only architectures in which every cell is connected and no node is empty.",
 }
+SWITCHES = frozenset({"none_pooled", "sound"})
+"""Parameters that are true or false."""
+
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -230,7 +236,7 @@ def _read(parameter: str, text: str) -> Any:
     readers: dict[str, Callable[[str], Any]] = {
         "name": str,
         "threshold": float,
-        "none_pooled": lambda value: bool(int(value)),
+        **{switch: lambda value: bool(int(value)) for switch in SWITCHES},
     }
     try:
         return readers.get(parameter, int)(text)
@@ -241,7 +247,7 @@ def _read(parameter: str, text: str) -> Any:
 def _control(run: Run, rule: DerivationRule, parameter: str) -> Any:
     value, key = getattr(rule, parameter), f"bench-{run.id}-{rule.name}-{parameter}"
     key += f"-{value}"
-    if parameter == "none_pooled":
+    if parameter in SWITCHES:
         return st.toggle(LABELS[parameter], value, key=key, help=HELP[parameter])
     low, high = LIMITS[parameter]
     if parameter == "threshold":

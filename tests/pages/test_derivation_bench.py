@@ -13,6 +13,7 @@ from engine.domain.derivation import RULES, DerivationRule
 from engine.domain.errors import InvalidConfig
 from engine.domain.genotype import to_darts
 from pages.derivation_bench import (
+    SWITCHES,
     address_of,
     bench_figures,
     child_words,
@@ -30,9 +31,8 @@ from tests.pages.conftest import OpenPage, words
 def test_a_rule_comes_back_from_its_address(studio: Studio, name):
     run = seed_run(studio.store, studio.artifacts, count=20)
     own = own_rule(studio, run)
-    rule = replace(own, name=name, **dict.fromkeys(RULES[name].parameters, 1))
-    if name == "map":
-        rule = replace(rule, none_pooled=False)
+    others = {p: False if p in SWITCHES else 1 for p in RULES[name].parameters}
+    rule = replace(own, name=name, **others)
     assert rule_from_address(own, address_of(own, rule)) == rule
     assert address_of(own, own) == {}
     assert rule_from_address(own, {"run": "1", "step": "20"}) == own
