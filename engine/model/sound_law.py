@@ -47,6 +47,8 @@ class NodeTables:
         level = torch.tensor(stage.levels)
         steps = torch.arange(self.after.shape[1])
         self.row_of_item = inside.double().argmax(dim=0)
+        same_row = self.row_of_item[:, None] == self.row_of_item
+        self.others = (same_row & ~torch.eye(self.count, dtype=torch.bool)).double()
         self.below = (level[:, None, :] <= steps[:, None]).double()
         self.of_row = inside.double()
 
@@ -179,11 +181,9 @@ class SoundLaw:
     ) -> Float[Tensor, " I"]:
         """P(b_k = 0 and S) of the items of a node."""
         p = self._p[node.items]
-        row = log[node.row_of_item]
-        share = node.below.permute(2, 0, 1) * p[:, None, None]
-        left = (row.exp() - share).clamp_min(0)
-        # Of the topmost level 1 - p_k is exact where exp(log) - p_k would round.
-        rest = log_share(left, 1 - left) - row
+        inside = torch.einsum("ki,sli,i->ksl", node.others, node.below, p)
+        outside = torch.einsum("ki,sli,i->ksl", node.others, 1 - node.below, p)
+        rest = log_share(inside, outside + p[:, None, None]) - log[node.row_of_item]
         chances = differences(total + self._draws * rest)
         return torch.einsum("s,isl,sl->i", reached, chances, end)
 
@@ -277,11 +277,9 @@ def log_share(inside: Tensor, outside: Tensor) -> Tensor:
 
 
 def differences(logs: Float[Tensor, "*_ L"]) -> Float[Tensor, "*_ L"]:
-    """P(level = l) from ln P(level <= l), as sums without cancellation."""
-    first = logs[..., :1].exp()
-    return torch.cat(
-        [first, -logs[..., 1:].exp() * torch.expm1(logs[..., :-1] - logs[..., 1:])], -1
-    )
+    """P(level = l) from ln P(level <= l), which ascends but for rounding, as positive terms."""
+    below = (logs[..., :-1] - logs[..., 1:]).clamp_max(0)
+    return torch.cat([logs[..., :1].exp(), -logs[..., 1:].exp() * torch.expm1(below)], dim=-1)
 
 
 def ends(node: NodeTables, later: Float[Tensor, " S2"]) -> Float[Tensor, "S L"]:

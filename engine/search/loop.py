@@ -262,10 +262,9 @@ class SearchLoop(EpochLoop):
     @property
     def _alphas_learn(self) -> bool:
         """Whether the alphas move in the present step."""
-        return (
-            self.position.epoch >= self.config.alpha_warmup_epochs
-            and self._learnt.share >= self.config.alpha_patience
-        )
+        patience = self.config.alpha_patience
+        has_learnt = not patience or self._learnt.share >= patience
+        return has_learnt and self.position.epoch >= self.config.alpha_warmup_epochs
 
     def _set_rates(self) -> None:
         """Give the optimisers what the settings say of the next step."""
