@@ -67,7 +67,7 @@ PHASES: Mapping[Phase, str] = {
 }
 
 AT_THE_END: Mapping[Verdict, str] = {
-    Verdict.GOOD: "The search has decided, and every part of the derived architecture is used.",
+    Verdict.GOOD: "The search has decided, and the derived cells are connected.",
     Verdict.WATCH: "The search has ended.",
 }
 
