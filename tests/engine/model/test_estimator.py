@@ -14,6 +14,7 @@ from engine.model.estimator import (
     ensemble_gumbel,
     gumbel_draws,
     gumbel_noise,
+    hard_draws,
     log_probabilities,
     route_weights,
 )
@@ -486,3 +487,90 @@ def test_when_cold_only_route_or_has_the_true_mean_gradient(route, biased):
     error = 5 * found.std(0) / math.sqrt(rows) + 0.005
     assert ((found.mean(0) - (limit if biased else true)).abs() <= error).all()
     assert ((true - limit).abs() > 2 * error)[0]
+
+
+def exact_gradient(alpha: torch.Tensor, draws: int, pull: torch.Tensor) -> torch.Tensor:
+    """The gradient of sum_k g_k P(b_k = 1), each probability summed over all codes."""
+    leaf = alpha.clone().requires_grad_()
+    p = leaf.softmax(-1)
+    total = sum(
+        math.prod(p[k] for k in hits) * sum(pull[k] for k in set(hits))
+        for hits in itertools.product(range(len(p)), repeat=draws)
+    )
+    total.backward()
+    return leaf.grad
+
+
+@pytest.mark.parametrize("draws", [1, 2, 3, 4])
+def test_inclusion_has_the_exact_gradient_of_a_linear_loss_in_every_draw(draws):
+    alpha = torch.randn(4, generator=random(4), dtype=torch.float64)
+    pull = torch.randn(4, generator=random(5), dtype=torch.float64)
+    noise = gumbel_noise((draws, 1, 4), random(6))
+    found = gradient(alpha[None], noise, "inclusion", pull[None])[0]
+    torch.testing.assert_close(found, exact_gradient(alpha, draws, pull))
+
+
+@pytest.mark.parametrize("draws", [1, 2, 3])
+def test_zgr_has_the_true_mean_gradient_of_a_linear_loss(draws):
+    """Summed over all ways to draw, each with its probability; not by chance."""
+    alpha = torch.randn(4, generator=random(4), dtype=torch.float64)
+    pull = torch.randn(4, generator=random(5), dtype=torch.float64)
+    p = alpha.softmax(-1)
+    mean = torch.zeros(4, dtype=torch.float64)
+    for hits in itertools.product(range(4), repeat=draws):
+        noise = 100.0 * functional.one_hot(torch.tensor(hits), 4).double()[:, None]
+        chance = math.prod(p[k] for k in hits)
+        mean += chance * gradient(alpha[None], noise, "zgr", pull[None])[0]
+    torch.testing.assert_close(mean, exact_gradient(alpha, draws, pull))
+
+
+def test_zgr_is_reinmax_at_temperature_one():
+    """Liu et al. 2023, Eq. 7: twice the Jacobian at (z + p) / 2 less half of that at p."""
+    alpha = torch.randn(5, generator=random(4), dtype=torch.float64)
+    pull = torch.randn(5, generator=random(5), dtype=torch.float64)
+    noise = gumbel_noise((1, 1, 5), random(6))
+    p, drawn = alpha.softmax(-1), hard_draws(alpha.log_softmax(-1)[None], noise)[0, 0]
+
+    def jacobian(q: torch.Tensor) -> torch.Tensor:
+        return torch.diag(q) - torch.outer(q, q)
+
+    expected = (2 * jacobian((drawn + p) / 2) - jacobian(p) / 2) @ pull
+    torch.testing.assert_close(gradient(alpha[None], noise, "zgr", pull[None])[0], expected)
+
+
+def test_zgr_is_the_cold_limit_of_relaxed_draws_averaged_given_the_draw():
+    """Paulus et al. 2021: relaxed draws of equal hits, averaged, at a low temperature."""
+    samples = 400_000
+    alpha = torch.tensor([0.5, 0.0, -0.5], dtype=torch.float64)
+    pull = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    noise = gumbel_noise((1, samples, 3), random(7))
+    rows, pulls = alpha.expand(samples, -1), pull.expand(samples, -1)
+    found = gradient(rows, noise, "even", pulls, tau=0.02)
+    drawn = hard_draws(alpha.log_softmax(-1).expand(samples, -1), noise)[0]
+    for hit in range(3):
+        of_hit = found[drawn[:, hit] == 1]
+        error = 5 * of_hit.std(0) / math.sqrt(len(of_hit)) + 0.02
+        one = torch.full((1, 1, 3), 0.0, dtype=torch.float64)
+        one[..., hit] = 100.0
+        expected = gradient(alpha[None], one, "zgr", pull[None])[0]
+        assert ((of_hit.mean(0) - expected).abs() <= error).all()
+
+
+@pytest.mark.parametrize("route", ["zgr", "inclusion"])
+def test_new_routes_draw_the_same_codes_and_sum_to_zero(route, alpha, pull):
+    noise = gumbel_noise((4, 3, 5), random(3))
+    log_p = alpha.log_softmax(-1)
+    plain = ensemble_gumbel(log_p, noise=noise, temperature=1.0, route="even")
+    assert torch.equal(ensemble_gumbel(log_p, noise=noise, temperature=1.0, route=route), plain)
+    found = gradient(alpha, noise, route, pull)
+    torch.testing.assert_close(found.sum(-1), torch.zeros(3, dtype=torch.float64))
+
+
+def test_all_unbiased_routes_agree_at_one_draw_in_the_mean():
+    """At M = 1 the or has nothing to join: `or` is `even`, and inclusion is p itself."""
+    alpha = torch.randn(1, 4, generator=random(4), dtype=torch.float64)
+    pull = torch.randn(1, 4, generator=random(5), dtype=torch.float64)
+    noise = gumbel_noise((1, 1, 4), random(6))
+    leaf = alpha.clone().requires_grad_()
+    (leaf.softmax(-1) * pull).sum().backward()
+    torch.testing.assert_close(gradient(alpha, noise, "inclusion", pull), leaf.grad)
