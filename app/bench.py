@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.studio import Export, Studio
+from engine.data.shapes import keeps_dead
+from engine.domain.blocks import dead_sentences
 from engine.domain.chances import CodeProbability
 from engine.domain.config import SearchConfig
-from engine.domain.cost import Cost
+from engine.domain.cost import Cost, DeadShare
 from engine.domain.derivation import DerivationRule, code_probability, derive, stability
 from engine.domain.errors import DataError, NotFound, WrongState
 from engine.domain.genotype import Genotype, from_masks, to_masks
+from engine.domain.pruning import Pruning, pruning_of
 from engine.domain.run import Run
 from engine.domain.snapshot import Snapshot
 
@@ -36,6 +39,8 @@ class Bench:
         compared: How many snapshots that share is of.
         measured: Figures of the child at that moment, where it is the very
             architecture that the search measured; else empty.
+        pruning: What of the architecture is dead in the run's own network.
+        dead: How many parameters that is; None where the cost is not known.
     """
 
     genotype: Genotype
@@ -44,6 +49,8 @@ class Bench:
     stability: float | None
     compared: int
     measured: Mapping[str, float]
+    pruning: Pruning
+    dead: DeadShare | None
 
     @property
     def question(self) -> dict[str, Any]:
@@ -129,6 +136,8 @@ def bench(
         stability=stability(space, rows, masks, rule),
         compared=len(rows),
         measured=dict(snapshot.metrics) if snapshot.derived == masks else {},
+        pruning=pruning_of(genotype, run.config.cells),
+        dead=known_dead(studio, run, genotype),
     )
 
 
@@ -178,3 +187,20 @@ def known_cost(studio: Studio, run: Run, genotype: Genotype) -> Cost | None:
         return studio.cost(run.id, genotype)
     except (NotFound, DataError):
         return None
+
+
+def known_dead(studio: Studio, run: Run, genotype: Genotype) -> DeadShare | None:
+    """The parameters of a genotype that are dead; None while that cannot be known."""
+    try:
+        return studio.dead_share(run.id, genotype)
+    except (NotFound, DataError):
+        return None
+
+
+def dead_in(studio: Studio, run: Run, genotype: Genotype) -> tuple[str, ...]:
+    """What of a genotype is dead in a run's network, in sentences; none if everything is alive."""
+    return dead_sentences(
+        pruning_of(genotype, run.config.cells),
+        known_dead(studio, run, genotype),
+        left_out=not keeps_dead(run.config),
+    )

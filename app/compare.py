@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.studio import Studio, shape_of
+from engine.domain.blocks import parts_of
 from engine.domain.catalog import Catalog
-from engine.domain.cost import Cost, network_cost
+from engine.domain.cost import Cost, total_of
 from engine.domain.errors import InvalidConfig, NotFound, StudioError
 from engine.domain.genotype import Genotype, from_masks, to_masks
-from engine.domain.language_cost import LanguageShape, language_cost
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run, RunState
 from engine.domain.run_list import RunSummary
@@ -213,9 +213,5 @@ def _cost_of(genotype: Genotype, catalog: Catalog, shape: Shape) -> Cost:
     if key not in _costs:
         if len(_costs) >= KEPT_COSTS:
             _costs.clear()
-        _costs[key] = (
-            language_cost(genotype, shape)
-            if isinstance(shape, LanguageShape)
-            else network_cost(genotype, catalog, shape)
-        )
+        _costs[key] = total_of(parts_of(genotype, catalog, shape))
     return _costs[key]

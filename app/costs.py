@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from app.studio import Studio, shape_of
-from engine.domain.blocks import Block, dead_share_of, network_blocks, parts_of
+from engine.domain.blocks import Block, network_blocks, parts_of
 from engine.domain.catalog import Catalog
-from engine.domain.cost import Cost, CostPart, DeadShare, total_of
+from engine.domain.cost import Cost, CostPart, total_of
 from engine.domain.genotype import Genotype
 from engine.export.layout import edge_titles
 
@@ -28,13 +28,11 @@ class CostView:
         blocks: From the input to the output.
         parts: The same in parts.
         total: All of it.
-        dead: Parameters that are left out because they are dead.
     """
 
     blocks: tuple[Block, ...]
     parts: tuple[CostPart, ...]
     total: Cost
-    dead: DeadShare
 
 
 def cost_view(studio: Studio, run_id: int, genotype: Genotype) -> CostView:
@@ -49,8 +47,7 @@ def cost_view(studio: Studio, run_id: int, genotype: Genotype) -> CostView:
     shape = shape_of(run.config, studio.known_data(run))
     parts = parts_of(genotype, catalog, shape)
     blocks = network_blocks(genotype, catalog, shape)
-    dead = dead_share_of(genotype, catalog, shape)
-    return CostView(tuple(blocks), tuple(parts), total_of(parts), dead)
+    return CostView(tuple(blocks), tuple(parts), total_of(parts))
 
 
 def edge_costs(view: CostView, genotype: Genotype, cell: int) -> list[tuple[str, str, Cost]]:

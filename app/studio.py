@@ -20,14 +20,14 @@ from engine.data.shapes import language_shape, network_shape
 from engine.data.summaries import DataSummary, Summary, summary_from_json
 from engine.data.table import DATA_SOURCES
 from engine.domain.architecture import architecture_at
+from engine.domain.blocks import dead_share_of, parts_of
 from engine.domain.catalog import Catalog
 from engine.domain.config import AnyConfig, SearchConfig, TrainingConfig
-from engine.domain.cost import Cost, network_cost
+from engine.domain.cost import Cost, DeadShare, total_of
 from engine.domain.errors import DeviceMissing, InvalidConfig, NotFound, WrongState
 from engine.domain.fields import validated
 from engine.domain.genotype import Genotype, from_json, from_masks
 from engine.domain.item_patterns import check_items
-from engine.domain.language_cost import LanguageShape, language_cost
 from engine.domain.ports import ArtifactStore, Clock, Device, Node, RunStore
 from engine.domain.presets import PRESETS, preset_config
 from engine.domain.run import Checkpoint, Request, Run, RunEvent, RunState, sources_of
@@ -389,12 +389,21 @@ class Studio:
             DataError: Nothing is known of the data: the run has not loaded
                 them and they are not there.
         """
+        return total_of(parts_of(genotype, *self._size_of_run(run_id)))
+
+    def dead_share(self, run_id: int, genotype: Genotype) -> DeadShare:
+        """Parameters of a genotype that are dead in the run's own network.
+
+        Raises:
+            NotFound: As for :meth:`cost`.
+            DataError: As for :meth:`cost`.
+        """
+        return dead_share_of(genotype, *self._size_of_run(run_id))
+
+    def _size_of_run(self, run_id: int) -> tuple[Catalog, Shape]:
         run = self.store.run(run_id)
         catalog = self.published_catalog(f"the cost of a network of run {run_id}")
-        shape = shape_of(run.config, self.known_data(run))
-        if isinstance(shape, LanguageShape):
-            return language_cost(genotype, shape)
-        return network_cost(genotype, catalog, shape)
+        return catalog, shape_of(run.config, self.known_data(run))
 
     def export(
         self,
@@ -442,7 +451,8 @@ class Studio:
         if exporter.write is not None:
             return exporter.write(genotype)
         if exporter.draw is not None:
-            return exporter.draw(genotype, self.published_catalog("labels of the operations"))
+            catalog = self.published_catalog("labels of the operations")
+            return exporter.draw(genotype, catalog, run.config.cells)
         if exporter.render is not None:
             return exporter.render(genotype, shape_of(run.config, self.known_data(run)))
         return b""

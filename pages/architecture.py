@@ -27,6 +27,7 @@ from engine.domain.metrics import main_figure
 from engine.domain.run import Run
 from engine.domain.snapshot import Snapshot
 from pages.advice import advice_line
+from pages.dead import dead_line
 from pages.derivation_bench import (
     FIGURE_HELP,
     bench_figures,
@@ -43,6 +44,12 @@ from pages.training import origin_link
 from pages.what_if import what_if_section
 
 LATEST = "latest"
+SIZE_HELP = {
+    "Parameters": "Trainable parameters of what lies on a path from the input to the scores; "
+    "everything else is dead and left out.",
+    "Multiply-adds": "Of one input, in convolutions and linear layers; pooling and normalisation "
+    "add none.",
+}
 
 
 def render(studio: Studio, feed: Feed, tables: TruthTables) -> None:
@@ -165,8 +172,7 @@ def _cells(studio: Studio, run: Run, genotype: Genotype) -> None:
         return
     with st.container(border=True):
         derived_cells(derived_data(genotype, catalog, cells=run.config.cells), key="derived")
-        for kind, node in genotype.empty_nodes:
-            st.caption(f"Node {node} of the {kind} cell keeps no operation, so it is zero.")
+        dead_line(studio, run, genotype)
     if genotype.rule is not None:
         st.caption(rule_words(genotype.rule))
 
@@ -215,7 +221,7 @@ def _figures(studio: Studio, run: Run, found: Bench, tables: TruthTables) -> Non
         )
     with st.container(horizontal=True, gap="small"):
         for label, value in values.items():
-            st.metric(label, value, border=True, help=FIGURE_HELP.get(label))
+            st.metric(label, value, border=True, help={**FIGURE_HELP, **SIZE_HELP}.get(label))
 
 
 def _training_figures(studio: Studio, run: Run, genotype: Genotype) -> None:
@@ -224,7 +230,7 @@ def _training_figures(studio: Studio, run: Run, genotype: Genotype) -> None:
         origin_link(studio, run, genotype)
     with st.container(horizontal=True, gap="small"):
         for label, value in trained_figures(studio, run, genotype).items():
-            st.metric(label, value, border=True)
+            st.metric(label, value, border=True, help=SIZE_HELP.get(label))
 
 
 def trained_figures(studio: Studio, run: Run, genotype: Genotype) -> dict[str, str]:

@@ -15,6 +15,7 @@ from engine.domain.catalog import Catalog
 from engine.domain.errors import InvalidGenotype
 from engine.domain.genotype import Genotype
 from engine.domain.genotype_diff import EdgeDiff, GenotypeDiff, genotype_diff
+from engine.domain.pruning import pruning_of
 from engine.domain.run import Run
 from engine.export.layout import edge_titles
 
@@ -50,7 +51,15 @@ def cells_section(studio: Studio, runs: Sequence[Run], genotypes: Mapping[int, G
         return
     with st.container(border=True):
         derived_cells(
-            difference_data(diff, catalog, cells=second.config.cells),
+            difference_data(
+                diff,
+                catalog,
+                cells=second.config.cells,
+                pruned=(
+                    pruning_of(genotypes[first.id], first.config.cells).kinds,
+                    pruning_of(genotypes[second.id], second.config.cells).kinds,
+                ),
+            ),
             key=f"difference-{first.id}-{second.id}",
         )
     st.caption(difference_words(diff, genotypes[first.id], genotypes[second.id]))

@@ -50,6 +50,9 @@ def network_section(studio: Studio, run: Run, genotype: Genotype) -> None:
         label = f"By edge, in cell {chosen + 1}"
         st.markdown(f"**{label}**")
         rows = by_edge(studio, view, genotype, chosen)
+        dead = next(block.dead for block in view.blocks if block.cell == chosen)
+        if dead:
+            st.caption(f"This cell is dead and left out: {dead}.")
         data_table(BY_EDGE, rows, key=f"by-edge-{run.uid}", label=label)
     st.caption(memory_words(view.total))
 
@@ -85,8 +88,9 @@ def memory_words(cost: Cost) -> str:
     size = FLOAT_BYTES * cost.parameters
     unit, words = (2**20, "MiB") if size >= 2**20 else (2**10, "KiB")
     return (
-        f"The weights take {size / unit:.1f} {words} as 32-bit numbers. Convolutions and linear "
-        "layers count; normalisations and activations are left out of the multiply-adds."
+        f"The weights take {size / unit:.1f} {words} as 32-bit numbers. Multiply-adds are those of "
+        "convolutions and linear layers; pooling, normalisation and activations add none. Dead "
+        "parts do not count."
     )
 
 

@@ -14,6 +14,7 @@ from app.widgets import go_to, link_to, plain, refreshing, state_word
 from engine.domain.genotype import Genotype
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run
+from pages.dead import dead_line
 
 SEEDS_SECONDS = 4.0
 COLUMNS = (
@@ -31,8 +32,7 @@ def trained_cells(studio: Studio, run: Run, genotype: Genotype) -> None:
     if catalog is None:
         return
     derived_cells(derived_data(genotype, catalog, cells=run.config.cells), key=f"cells-{run.uid}")
-    for kind, node in genotype.empty_nodes:
-        st.caption(f"Node {node} of the {kind} cell keeps no operation, so it is zero.")
+    dead_line(studio, run, genotype)
 
 
 def origin_link(studio: Studio, run: Run, genotype: Genotype) -> None:

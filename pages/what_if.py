@@ -19,6 +19,7 @@ from engine.domain.genotype import Genotype, from_masks, to_json, to_masks
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run
 from engine.domain.snapshot import Masks
+from pages.dead import dead_line
 from pages.derivation_bench import child_words
 
 
@@ -73,8 +74,7 @@ def _worth(studio: Studio, run: Run, derived: Genotype, edited: Genotype) -> Non
             st.metric(label, value, delta, delta_color="inverse", border=True)
     with st.container(border=True):
         derived_cells(derived_data(edited, catalog, cells=run.config.cells), key="edited")
-    for kind, node in edited.empty_nodes:
-        st.caption(f"Node {node} of the {kind} cell keeps no operation, so it is zero.")
+    dead_line(studio, run, edited)
 
 
 def worth_figures(before: Cost, after: Cost) -> dict[str, tuple[str, str]]:

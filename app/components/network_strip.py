@@ -23,6 +23,7 @@ def strip_data(blocks: Sequence[Block]) -> dict[str, Any]:
                 "size": size_words(block),
                 "parameters": block.cost.parameters,
                 "adds": block.cost.multiply_adds,
+                "dead": block.dead,
             }
             for block in blocks
         ],
@@ -44,7 +45,9 @@ def uses_words(blocks: Sequence[Block]) -> str:
         f"{'the' if kind == 'cell' else f'the {kind}'} cell {_times(count)}"
         for kind, count in counts.items()
     ]
-    return f"The network has {' and '.join(parts)}."
+    dead = sum(bool(block.dead) for block in blocks)
+    left_out = f" {dead} of these {'is' if dead == 1 else 'are'} dead and left out." if dead else ""
+    return f"The network has {' and '.join(parts)}.{left_out}"
 
 
 def network_strip(data: Mapping[str, Any], *, key: str) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.bench import dead_in
 from app.costs import CostView, cost_view
 from app.evaluations import outcome, sentence
 from app.family import family_tree
@@ -39,6 +40,7 @@ class Facts:
         series: Every figure over time, by name.
         genotype: The derived or trained architecture; None where nothing is recorded yet.
         cost: Cost of its network; None where that cannot be told.
+        dead: What of it is dead, in sentences.
         health: Of a search; None where there is nothing to judge.
         changes: Settings that were to change while it went on.
         events: Its log.
@@ -60,6 +62,7 @@ class Facts:
     series: Mapping[str, Series]
     genotype: Genotype | None
     cost: CostView | None
+    dead: Sequence[str]
     health: Health | None
     changes: Sequence[Change]
     events: Sequence[RunEvent]
@@ -106,6 +109,7 @@ def gather(studio: Studio, run_id: int) -> Facts:
         },
         genotype=genotype,
         cost=_cost(studio, run, genotype),
+        dead=() if genotype is None else dead_in(studio, run, genotype),
         health=health_of(studio, run),
         changes=studio.changes(run.id),
         events=studio.events(run.id),

@@ -216,21 +216,14 @@ def architecture(facts: Facts) -> Html:
         return section(title, "<p>There is none yet: nothing has been recorded.</p>")
     parts = [f"<p>{escaped(rule_words(facts))}</p>"]
     if facts.catalog is not None:
-        picture = draw_svg(facts.genotype, facts.catalog, stacked=True).decode()
+        cells = facts.run.config.cells
+        picture = draw_svg(facts.genotype, facts.catalog, cells, stacked=True).decode()
         drawing = picture.partition("?>")[2].strip()
         parts.append(f'<figure class="cells">{drawing}</figure>')
-    empty = ", ".join(
-        f"node {node} of the {cell_words(kind)}" for kind, node in facts.genotype.empty_nodes
-    )
-    if empty:
-        parts.append(f"<p>Keeping no operation, and therefore zero: {escaped(empty)}.</p>")
+    if facts.dead:
+        parts.append(f"<p>{escaped(' '.join(facts.dead))}</p>")
     parts.append(f"<h3>Genotype</h3><pre>{escaped(to_darts(facts.genotype))}</pre>")
     return section(title, joined(parts), kind="architecture")
-
-
-def cell_words(kind: str) -> str:
-    """What people call a cell of a kind; in some spaces there is one only."""
-    return "cell" if kind == "cell" else f"{kind} cell"
 
 
 def rule_words(facts: Facts) -> str:
@@ -264,7 +257,7 @@ def costs(facts: Facts) -> Html:
     head = ("Part", "Uses", "Parameters", "Multiply-adds", "Of all")
     said = (
         f"The {len(rows)} dearest of {len(found)} kinds of parts, by multiply-adds of one input. "
-        "Convolutions and linear layers count; normalisations and activations are left out."
+        "Convolutions and linear layers count; pooling, normalisation and activations add none."
     )
     body = f"<p>{said}</p>{table(head, [*rows, whole], kind='numbers total')}"
     return section("Where the cost goes", body, kind="unbroken")

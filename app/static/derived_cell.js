@@ -15,6 +15,7 @@ export default function mount(component, root) {
     root.dataset.signature = signature
     root.classList.add("player", "derived")
     root.replaceChildren(...(data.cells.some((cell) => cell.marks) ? [legend(data)] : []), element("div", { class: "cells" }, data.cells.map((cell) => card(data, cell))))
+    root.dataset.dead = data.cells.map((cell) => cell.dead.flat().filter(Boolean).length).join(",")
     root.dataset.kept = data.cells.map((cell) => cell.kept.flat().length).join(",")
     styled(root, "cell_player.css", VERSION).then(() => { root.classList.add("ready"); scale(root, data) })
   }
@@ -48,33 +49,48 @@ function scale(root, data) {
 function card(data, cell) {
   const { layout, operations } = data
   const words = cell.kept.flatMap((columns, edge) => columns.map((k, place) => `${layout.edges[edge].title}: ${operations[k].label}${spoken(cell, edge, place)}`))
+  if (cell.note) words.push(cell.note)
   const kept = layout.edges.filter((edge) => cell.kept[edge.index].length)
   const [top, bottom] = extent(layout, kept, cell)
   const svg = shape("svg", { viewBox: `0 ${top} ${layout.width} ${bottom - top}`, role: "img", "aria-label": `Derived ${cell.kind} cell. ${words.join("; ")}` })
   const outputs = shape("g", { class: "outputs" })
-  for (const path of layout.outputs) outputs.append(shape("path", { d: path }))
+  for (const path of cell.outputs) outputs.append(shape("path", { d: path }))
   svg.append(outputs)
   for (const edge of kept) {
     const change = changeOf(cell, edge.index)
+    const alive = cell.kept[edge.index].find((_, place) => !cell.dead[edge.index][place])
     svg.append(shape("path", {
-      class: `line ${change}`, d: edge.path, "stroke-width": 3, opacity: 0.75,
-      ...(change ? {} : { stroke: operations[cell.kept[edge.index][0]].colour }),
+      class: `line ${change}${alive === undefined ? " dead" : ""}`, d: edge.path, "stroke-width": 3, opacity: 0.75,
+      ...(change || alive === undefined ? {} : { stroke: operations[alive].colour }),
     }))
   }
-  const fed = new Set(kept.map((edge) => edge.target))
   for (const node of layout.nodes) {
     const drawn = nodeShape(node)
-    if (node.kind === "node" && !fed.has(node.id)) drawn.classList.add("empty")
+    const reason = cell.deadNodes[node.id]
+    if (reason) {
+      drawn.classList.add("empty")
+      drawn.append(tooltip(reason))
+    }
     svg.append(drawn)
   }
-  for (const edge of kept) svg.append(tags(edge, cell.kept[edge.index], operations, cell.marks?.[edge.index]))
-  return element("section", { class: "cell" }, [element("h4", { text: cell.title }), scroller(cell.title, [svg])])
+  for (const edge of kept) svg.append(tags(edge, cell.kept[edge.index], operations, cell.marks?.[edge.index], cell.dead[edge.index]))
+  const note = cell.note ? [element("p", { class: "note", text: cell.note })] : []
+  return element("section", { class: "cell" }, [element("h4", { text: cell.title }), ...note, scroller(cell.title, [svg])])
 }
 
-/** In a comparison of two cells: what becomes of an operation, in words for those who cannot see it. */
+/** Why a part is dead, shown where the pointer rests. */
+function tooltip(reason) {
+  const title = shape("title")
+  title.append(`Dead: ${reason}`)
+  return title
+}
+
+/** What becomes of an operation in a comparison, and why it is dead, for those who cannot see it. */
 function spoken(cell, edge, place) {
   const mark = cell.marks?.[edge][place]
-  return mark === "+" ? ", added" : mark === "−" ? ", removed" : cell.marks ? ", in both" : ""
+  const change = mark === "+" ? ", added" : mark === "−" ? ", removed" : cell.marks ? ", in both" : ""
+  const reason = cell.dead[edge][place]
+  return change + (reason ? `, dead because ${reason}` : "")
 }
 
 /** Of a whole edge: a word for its line; empty where nothing is compared. */
@@ -96,17 +112,21 @@ function extent(layout, kept, cell) {
 }
 
 /** One tag for each kept operation of an edge, stacked at its apex. */
-function tags(edge, columns, operations, marks) {
+function tags(edge, columns, operations, marks, dead) {
   const group = shape("g", { transform: `translate(${edge.x} ${edge.y})` })
   const top = (-(columns.length - 1) * TAG_HEIGHT) / 2
   columns.forEach((k, number) => {
     const y = top + number * TAG_HEIGHT
     const half = marks ? 33 : 27
     const state = marks ? STATES[marks[number]] : ""
-    group.append(shape("rect", { class: `tag ${state}`, x: -half, y: y - 8, width: 2 * half, height: 16, rx: 5, ...(marks ? {} : { stroke: operations[k].colour }) }))
+    const reason = dead[number]
+    const tag = shape("g", reason ? { class: "dead" } : {})
+    if (reason) tag.append(tooltip(reason))
+    tag.append(shape("rect", { class: `tag ${state}`, x: -half, y: y - 8, width: 2 * half, height: 16, rx: 5, ...(marks || reason ? {} : { stroke: operations[k].colour }) }))
     const text = shape("text", { class: "tag-text", "text-anchor": "middle", y, dy: "0.35em" })
     text.append(marks?.[number] ? `${marks[number]} ${operations[k].short}` : operations[k].short)
-    group.append(text)
+    tag.append(text)
+    group.append(tag)
   })
   return group
 }

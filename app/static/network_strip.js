@@ -20,10 +20,11 @@ export default function mount(component, root) {
 
 function drawn(block, data, choose) {
   const tall = block.height ? Math.max(SMALLEST, block.height / data.tallest) : SMALLEST
-  const words = `${block.label}${block.size ? `, ${block.size}` : ""}: ${count(block.parameters)} parameters, ${count(block.adds)} multiply-adds`
+  const cost = block.dead ? `dead, and left out: ${block.dead}` : `${count(block.parameters)} parameters, ${count(block.adds)} multiply-adds`
+  const words = `${block.label}${block.size ? `, ${block.size}` : ""}: ${cost}`
   const isCell = block.cell !== null
   const box = element(isCell ? "button" : "div", {
-    class: `block ${block.kind ?? "end"}`, title: words, type: isCell ? "button" : null,
+    class: `block ${block.kind ?? "end"}${block.dead ? " dead" : ""}`, title: words, type: isCell ? "button" : null,
     "aria-label": isCell ? `Cell ${block.cell + 1}. ${words}` : null,
   }, [element("span", { class: "name", text: short(block) })])
   box.style.height = `${Math.round(34 + 66 * tall)}px`
@@ -34,7 +35,7 @@ function drawn(block, data, choose) {
     element("div", { class: "room" }, [box]),
     element("div", { class: "bar", "aria-hidden": "true" }, [bar]),
     element("span", { class: "size", text: block.size || "scores" }),
-    element("span", { class: "adds", text: count(block.adds) }),
+    element("span", { class: "adds", text: block.dead ? "dead" : count(block.adds) }),
   ])
   return item
 }

@@ -16,7 +16,7 @@ from engine.domain.cost import (
 )
 from engine.domain.genotype import Genotype
 from engine.domain.language_cost import LanguageShape, dead_language_share, language_parts
-from engine.domain.pruning import pruning_of
+from engine.domain.pruning import Pruning, pruning_of
 
 ENDS = {
     "stem": "Stem",
@@ -77,6 +77,25 @@ def dead_share_of(
     if isinstance(shape, LanguageShape):
         return dead_language_share(genotype, shape)
     return dead_share(genotype, catalog, shape)
+
+
+def dead_sentences(
+    pruning: Pruning, dead: DeadShare | None, *, left_out: bool = True
+) -> tuple[str, ...]:
+    """Say what of an architecture is dead, why, and how many parameters that is.
+
+    Args:
+        pruning: What is dead.
+        dead: The parameters that are; None if the size of the network is not known.
+        left_out: Whether they are left out of the network, as always in new runs.
+
+    Returns:
+        Sentences; none if everything is alive.
+    """
+    found = pruning.sentences
+    if dead is not None and dead.dead:
+        found += (f"Dead parameters: {dead.text(left_out=left_out)}.",)
+    return found
 
 
 def network_blocks(

@@ -215,4 +215,4 @@ def gene_reason(cell: CellLiveness, nodes: CellNodes, node: int, source: int, in
         return node_reason(cell, nodes, node, inputs)
     if source < inputs:
         return input_reason(cell, source, inputs)
-    return f"its source is dead: {node_reason(cell, nodes, source - inputs, inputs)}"
+    return node_reason(cell, nodes, source - inputs, inputs)

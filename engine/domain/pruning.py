@@ -73,13 +73,25 @@ class PrunedKind:
         operations: By node and kept (operation, source).
         nodes: By number of the node.
         inputs: By number of the input.
+        output: Why all cells of the kind are dead; empty if one is alive.
         note: About cells that are dead as a whole; empty if all are alive.
     """
 
     operations: Mapping[tuple[int, Kept], str]
     nodes: Mapping[int, str]
     inputs: Mapping[int, str]
-    note: str
+    output: str = ""
+    note: str = ""
+
+    def source(self, number: int, inputs: int) -> str:
+        """Why a source of the cell, of so many inputs, is dead; empty if it is alive."""
+        if number < inputs:
+            return self.inputs.get(number, "")
+        return self.nodes.get(number - inputs, "")
+
+
+ALIVE = PrunedKind({}, {}, {})
+"""A kind of cell of which nothing is dead, or nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +101,14 @@ class Pruning:
     Attributes:
         kinds: Per cell kind, what is dead at all of its places.
         operations: How many operations the cells keep.
+        empty_nodes: (cell kind, node) of every node that keeps nothing.
         cells: Per cell of the network, why it is dead; empty if it is alive.
         is_connected: Whether any path leads from the input to the scores.
     """
 
     kinds: Mapping[str, PrunedKind]
     operations: int
+    empty_nodes: tuple[tuple[str, int], ...]
     cells: tuple[str, ...]
     is_connected: bool
 
@@ -114,10 +128,13 @@ class Pruning:
         found = []
         if not self.is_connected:
             found.append("No path leads from the input to the scores.")
+        if self.empty_nodes:
+            nodes = ", ".join(self._of_kind(str(node), kind) for kind, node in self.empty_nodes)
+            found.append(f"Nodes that keep nothing: {nodes}.")
         if self.dead_operations:
             found.append(
                 f"{_share(self.dead_operations, self.operations, 'operation')} dead: "
-                f"{'; '.join(self._operation_reasons())}."
+                f"{self._operation_reasons()}."
             )
         if self.dead_cells:
             reasons = dict.fromkeys(filter(None, self.cells))
@@ -137,15 +154,18 @@ class Pruning:
             "reasons": list(self.sentences),
         }
 
-    def _operation_reasons(self) -> list[str]:
-        several = len(self.kinds) > 1
-        return list(
-            dict.fromkeys(
-                f"{reason} ({kind})" if several else reason
-                for kind, dead in self.kinds.items()
-                for reason in dead.operations.values()
-            )
-        )
+    def _of_kind(self, text: str, kind: str) -> str:
+        return f"{text} ({kind})" if len(self.kinds) > 1 else text
+
+    def _operation_reasons(self) -> str:
+        """The reasons by cell kind, or once if they are the same in all kinds."""
+        by_kind = {
+            kind: ", ".join(dict.fromkeys(dead.operations.values()))
+            for kind, dead in self.kinds.items()
+        }
+        if len(set(by_kind.values())) == 1:
+            return next(iter(by_kind.values()))
+        return "; ".join(f"in {kind} cells {text}" for kind, text in by_kind.items() if text)
 
 
 def pruning_of(genotype: Genotype, cells: int) -> Pruning:
@@ -169,6 +189,12 @@ def pruning_of(genotype: Genotype, cells: int) -> Pruning:
             for kind, found in places.items()
         },
         operations=sum(len(genes) for cell in nodes.values() for genes in cell),
+        empty_nodes=tuple(
+            (kind, node)
+            for kind, cell in nodes.items()
+            for node, genes in enumerate(cell)
+            if not genes
+        ),
         cells=tuple(map(cell_reason, liveness.cells)),
         is_connected=liveness.is_connected,
     )
@@ -206,7 +232,8 @@ def _pruned_kind(
                 for source in range(inputs)
             }
         ),
-        _note(kind, places),
+        output=common(cell_reason(cell) for cell in places),
+        note=_note(kind, places),
     )
 
 

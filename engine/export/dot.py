@@ -11,9 +11,9 @@ from engine.export.exporter import TEXT, Exporter
 from engine.export.genotype_graph import OUTPUT, genotype_graph
 
 
-def draw_dot(genotype: Genotype, catalog: Catalog) -> bytes:
-    """A directed graph with one cluster a cell kind, UTF-8."""
-    graph = genotype_graph(genotype, catalog)
+def draw_dot(genotype: Genotype, catalog: Catalog, cells: int | None = None) -> bytes:
+    """A directed graph with one cluster per cell kind, UTF-8; what is dead is grey and dotted."""
+    graph = genotype_graph(genotype, catalog, cells)
     dot = pydot.Dot(quoted(genotype.space.name), graph_type="digraph", rankdir="LR")
     dot.set_node_defaults(shape="box", style="rounded")
     clusters = {
@@ -21,9 +21,9 @@ def draw_dot(genotype: Genotype, catalog: Catalog) -> bytes:
         for number, kind in enumerate(genotype.space.cell_kinds)
     }
     for name, attributes in graph.nodes(data=True):
-        clusters[attributes["cell"]].add_node(
-            pydot.Node(quoted(name), **_quoted_values(attributes, "label", "role"))
-        )
+        values = _quoted_values(attributes, "label", "role")
+        values |= _faded(attributes, "rounded,dotted")
+        clusters[attributes["cell"]].add_node(pydot.Node(quoted(name), **values))
     colours = operation_colours(genotype.space.operations)
     for source, target, attributes in graph.edges(data=True):
         clusters[graph.nodes[source]["cell"]].add_edge(_edge(source, target, attributes, colours))
@@ -39,7 +39,20 @@ def _edge(
     values["color"] = quoted(colours.get(attributes["operation"], GREY))
     if attributes["family"] == OUTPUT:
         values["style"] = "dashed"
+    values |= _faded(attributes, "dotted")
     return pydot.Edge(quoted(source), quoted(target), **values)
+
+
+def _faded(attributes: dict[str, str], style: str) -> dict[str, str]:
+    """How a dead part looks, with the reason as its tooltip; nothing for one that is alive."""
+    if not attributes["dead"]:
+        return {}
+    return {
+        "color": quoted(GREY),
+        "fontcolor": quoted(GREY),
+        "style": quoted(style),
+        "tooltip": quoted(attributes["dead"]),
+    }
 
 
 def _quoted_values(attributes: dict[str, str], *names: str) -> dict[str, Any]:

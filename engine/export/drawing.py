@@ -1,13 +1,15 @@
 """What a picture of the cells shows: gathered here, drawn in ``svg.py``."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.domain.catalog import Catalog, OperationCard
 from engine.domain.genotype import Genotype
+from engine.domain.pruning import PrunedKind
+from engine.domain.space import SearchSpace
 from engine.export.colours import operation_colours
-from engine.export.genotype_graph import kept_arcs
-from engine.export.layout import CellLayout, PlacedEdge, PlacedNode, cell_layout
+from engine.export.genotype_graph import Arc, kept_arcs, pruned_kinds
+from engine.export.layout import CellLayout, PlacedEdge, PlacedNode, cell_layout, joined_nodes
 
 FAMILIES = ("conv", "pool", "skip", "activation")
 """Order of the families in the legend; others follow."""
@@ -19,7 +21,7 @@ JOINED = {
     "mean": "mean of all nodes",
     "last": "the last node",
 }
-"""In words, how the nodes of a cell become its output."""
+"""In text, how the nodes of a cell become its output."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,12 @@ class DrawnEdge:
     Attributes:
         place: Its curve and the point where its tags sit.
         operations: What it keeps, in column order.
+        dead: Why each of them is dead; empty for those that are alive.
     """
 
     place: PlacedEdge
     operations: tuple[OperationCard, ...]
+    dead: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,18 +46,27 @@ class DrawnCell:
     Attributes:
         title: Such as ``Normal cell``.
         layout: Where its nodes are.
+        outputs: Paths from the nodes that make the output.
         edges: Those that keep something.
-        empty: Nodes that keep nothing, by id: they are zero.
+        dead: By id, why inputs, nodes and the output are dead.
+        note: About cells of the kind that are dead as a whole; may be empty.
         top: Smallest y in use.
         bottom: Largest y in use.
     """
 
     title: str
     layout: CellLayout
+    outputs: tuple[str, ...]
     edges: tuple[DrawnEdge, ...]
-    empty: frozenset[str]
+    dead: Mapping[str, str]
+    note: str
     top: float
     bottom: float
+
+    @property
+    def has_dead(self) -> bool:
+        """Whether anything in it is dead."""
+        return bool(self.dead or self.note or any(any(edge.dead) for edge in self.edges))
 
 
 @dataclass(frozen=True)
@@ -82,36 +95,66 @@ class Drawing:
         return next(entry.colour for entry in self.legend if entry.card.name == operation)
 
 
-def gather_drawing(genotype: Genotype, catalog: Catalog) -> Drawing:
+def gather_drawing(genotype: Genotype, catalog: Catalog, cells: int | None = None) -> Drawing:
     """Everything that the picture of a genotype shows.
 
     All cells get the same extent, so that their nodes stand on one line.
+
+    Args:
+        genotype: The cells.
+        catalog: The labels of their operations.
+        cells: Number of cells of the network, which says what is dead; None if
+            it is not known.
     """
-    cells = [_drawn_cell(genotype, kind, catalog) for kind in genotype.space.cell_kinds]
-    top, bottom = min(cell.top for cell in cells), max(cell.bottom for cell in cells)
+    pruned = pruned_kinds(genotype, cells)
+    drawn = [
+        _drawn_cell(genotype, kind, catalog, pruned[kind]) for kind in genotype.space.cell_kinds
+    ]
+    top, bottom = min(cell.top for cell in drawn), max(cell.bottom for cell in drawn)
     return Drawing(
-        tuple(replace(cell, top=top, bottom=bottom) for cell in cells),
-        tuple(_legend(genotype, cells)),
+        tuple(replace(cell, top=top, bottom=bottom) for cell in drawn),
+        tuple(_legend(genotype, drawn)),
         JOINED[genotype.space.output],
         _caption(genotype),
     )
 
 
-def _drawn_cell(genotype: Genotype, kind: str, catalog: Catalog) -> DrawnCell:
-    layout = cell_layout(genotype.space)
-    kept: dict[tuple[str, str], list[OperationCard]] = {}
-    for arc in kept_arcs(genotype, kind, catalog):
-        kept.setdefault((str(arc.source), str(arc.target)), []).append(arc.card)
+def _drawn_cell(genotype: Genotype, kind: str, catalog: Catalog, pruned: PrunedKind) -> DrawnCell:
+    space = genotype.space
+    layout = cell_layout(space)
+    kept: dict[tuple[str, str], list[Arc]] = {}
+    for arc in kept_arcs(genotype, kind, catalog, pruned):
+        kept.setdefault((str(arc.source), str(arc.target)), []).append(arc)
     edges = tuple(
-        DrawnEdge(place, tuple(kept[place.source, place.target]))
+        DrawnEdge(place, tuple(arc.card for arc in arcs), tuple(arc.dead for arc in arcs))
         for place in layout.edges
-        if (place.source, place.target) in kept
+        if (arcs := kept.get((place.source, place.target)))
     )
-    fed = {edge.place.target for edge in edges}
-    empty = frozenset(n.id for n in layout.nodes if n.kind == "node" and n.id not in fed)
     heights = [*_box_heights(layout.nodes), *_arc_heights(edges)]
-    title = "Cell" if kind == "cell" else f"{kind.capitalize()} cell"
-    return DrawnCell(title, layout, edges, empty, min(heights), max(heights))
+    joined = zip(joined_nodes(space), layout.outputs, strict=True)
+    dead = dead_nodes(space, pruned, {edge.place.target for edge in edges})
+    return DrawnCell(
+        title="Cell" if kind == "cell" else f"{kind.capitalize()} cell",
+        layout=layout,
+        outputs=tuple(path for node, path in joined if str(node) not in dead),
+        edges=edges,
+        dead=dead,
+        note=pruned.note,
+        top=min(heights),
+        bottom=max(heights),
+    )
+
+
+def dead_nodes(space: SearchSpace, pruned: PrunedKind, fed: Collection[str]) -> dict[str, str]:
+    """By id, why inputs, nodes and the output are dead; nodes that keep nothing always are."""
+    reasons = {"output": pruned.output} if pruned.output else {}
+    for source in range(space.inputs + space.nodes):
+        reason = pruned.source(source, space.inputs)
+        if not reason and source >= space.inputs and str(source) not in fed:
+            reason = f"node {source - space.inputs} keeps nothing"
+        if reason:
+            reasons[str(source)] = reason
+    return reasons
 
 
 def _box_heights(nodes: tuple[PlacedNode, ...]) -> Iterator[float]:

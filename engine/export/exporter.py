@@ -28,7 +28,8 @@ class Exporter:
         render: The same for a format that holds the whole network: from a
             genotype and the shape of the run's network.
         draw: The same for a format that shows the operations to people: from
-            a genotype and the catalogue with their labels.
+            a genotype, the catalogue with their labels, and the number of cells
+            of the network, which says what is dead; None if it is not known.
     """
 
     card: Card
@@ -36,7 +37,7 @@ class Exporter:
     media_type: str
     write: Callable[[Genotype], bytes] | None = None
     render: Callable[[Genotype, Shape], bytes] | None = None
-    draw: Callable[[Genotype, Catalog], bytes] | None = None
+    draw: Callable[[Genotype, Catalog, int | None], bytes] | None = None
 
     @property
     def is_checkpoint(self) -> bool:

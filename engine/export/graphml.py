@@ -10,10 +10,10 @@ from engine.export.exporter import TEXT, Exporter
 from engine.export.genotype_graph import genotype_graph
 
 
-def draw_graphml(genotype: Genotype, catalog: Catalog) -> bytes:
+def draw_graphml(genotype: Genotype, catalog: Catalog, cells: int | None = None) -> bytes:
     """The graph of all cells as GraphML, UTF-8."""
     file = BytesIO()
-    nx.write_graphml_xml(genotype_graph(genotype, catalog), file, prettyprint=True)
+    nx.write_graphml_xml(genotype_graph(genotype, catalog, cells), file, prettyprint=True)
     return file.getvalue() + b"\n"
 
 

@@ -88,7 +88,7 @@ def _cell(
     for edge in layout.edges:
         _edge(parent, edge, leading[edge.index], colours)
     for node in layout.nodes:
-        node_box(parent, node, empty=False)
+        node_box(parent, node)
     for edge in layout.edges:
         winner = leading[edge.index]
         group = SubElement(parent, "g", opacity=f"{0.3 + 0.7 * winner.strength:.2f}")

@@ -17,9 +17,9 @@ SCALE = 3.0
 """Pixels a unit of the SVG: both convolutional cells fill a page at 600 dots an inch."""
 
 
-def draw_png(genotype: Genotype, catalog: Catalog) -> bytes:
-    """The cells side by side with a legend, as PNG."""
-    return next(rasters([draw_svg(genotype, catalog).decode()], zoom=SCALE))
+def draw_png(genotype: Genotype, catalog: Catalog, cells: int | None = None) -> bytes:
+    """The cells side by side with a legend, as PNG; as :func:`draw_svg` draws them."""
+    return next(rasters([draw_svg(genotype, catalog, cells).decode()], zoom=SCALE))
 
 
 def rasters(pictures: Iterable[str], *, zoom: float) -> Iterator[bytes]:

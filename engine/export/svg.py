@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from engine.domain.catalog import Card, Catalog
 from engine.domain.genotype import Genotype
+from engine.export.colours import GREY
 from engine.export.drawing import TAG_HEIGHT, Drawing, DrawnCell, DrawnEdge, gather_drawing
 from engine.export.exporter import PICTURE, Exporter
 from engine.export.layout import PlacedNode
@@ -14,18 +15,27 @@ MARGIN, GAP, STACK_GAP, TITLE_HEIGHT = 24.0, 40.0, 28.0, 40.0
 LEGEND_STEP, LETTER = 24.0, 7.2
 """Height of a line of the legend, and about the width of a letter of size 13."""
 
+DOTTED = "2 4"
+DEAD = "on no path from the input to the scores"
+
 FONT = "Helvetica, Arial, sans-serif"
 
 
-def draw_svg(genotype: Genotype, catalog: Catalog, *, stacked: bool = False) -> bytes:
+def draw_svg(
+    genotype: Genotype, catalog: Catalog, cells: int | None = None, *, stacked: bool = False
+) -> bytes:
     """The cells with a legend, as one SVG that needs nothing else, UTF-8.
+
+    What is dead is grey and dotted, with the reason as its tooltip.
 
     Args:
         genotype: The cells.
         catalog: The labels of their operations.
+        cells: Number of cells of the network, which says what is dead; None if
+            it is not known.
         stacked: One below the other, as on a page of paper, instead of side by side.
     """
-    drawing = gather_drawing(genotype, catalog)
+    drawing = gather_drawing(genotype, catalog, cells)
     wide, high = drawing.cells[0].layout.width, _height(drawing.cells[0])
     right, down = (0.0, high + STACK_GAP) if stacked else (wide + GAP, 0.0)
     page = Element("g", transform=f"translate({MARGIN} {MARGIN})")
@@ -66,16 +76,21 @@ def _height(cell: DrawnCell) -> float:
 def _cell(cell: DrawnCell, drawing: Drawing, left: float, top: float) -> Element:
     group = Element("g", transform=f"translate({left:.1f} {top:g})")
     letters(group, cell.title, 0, 16, size=17, weight="bold")
+    if cell.note:
+        letters(group, cell.note, 0, 34, size=12, fill=PALE)
     inner = SubElement(group, "g", transform=f"translate(0 {TITLE_HEIGHT - cell.top:.1f})")
-    for path in cell.layout.outputs:
+    for path in cell.outputs:
         curve(inner, path, PALE, dashed=True)
     for edge in cell.edges:
         for number, shift in enumerate(_beside(len(edge.operations))):
-            colour = drawing.colour(edge.operations[number].name)
+            dead = edge.dead[number]
+            colour = GREY if dead else drawing.colour(edge.operations[number].name)
             line = curve(inner, edge.place.path, colour)
             line.set("transform", f"translate(0 {shift:.1f})")
+            if dead:
+                line.set("stroke-dasharray", DOTTED)
     for node in cell.layout.nodes:
-        node_box(inner, node, empty=node.id in cell.empty)
+        node_box(inner, node, dead=cell.dead.get(node.id, ""))
     for edge in cell.edges:
         _tags(inner, edge, drawing)
     return group
@@ -95,8 +110,10 @@ def curve(parent: Element, path: str, colour: str, *, dashed: bool = False) -> E
     return line
 
 
-def node_box(parent: Element, node: PlacedNode, *, empty: bool) -> None:
-    """The box of a node with its label; dashed where nothing reaches it."""
+def node_box(parent: Element, node: PlacedNode, *, dead: str = "") -> None:
+    """The box of a node with its label; dashed, with the reason, where it is dead."""
+    if dead:
+        parent = _with_reason(parent, dead)
     box = SubElement(
         parent,
         "rect",
@@ -107,13 +124,14 @@ def node_box(parent: Element, node: PlacedNode, *, empty: bool) -> None:
             "height": f"{node.height:.1f}",
             "rx": "8",
             "fill": PAPER,
-            "stroke": PALE if empty else INK,
+            "stroke": PALE if dead else INK,
             "stroke-width": "1.4",
         },
     )
-    if empty:
+    if dead:
         box.set("stroke-dasharray", "3 3")
-    label = letters(parent, node.label, node.x, node.y + 5, size=15, anchor="middle")
+    ink = PALE if dead else INK
+    label = letters(parent, node.label, node.x, node.y + 5, size=15, anchor="middle", fill=ink)
     if node.subscript:
         small = SubElement(label, "tspan", {"font-size": "10", "dy": "4"})
         small.text = node.subscript
@@ -124,8 +142,18 @@ def _tags(parent: Element, edge: DrawnEdge, drawing: Drawing) -> None:
     top = edge.place.y - (len(edge.operations) - 1) * TAG_HEIGHT / 2
     for number, card in enumerate(edge.operations):
         middle = top + number * TAG_HEIGHT
-        _box(parent, edge.place.x - 28, middle - 8, 56, 16, drawing.colour(card.name))
-        letters(parent, card.short, edge.place.x, middle + 4, size=11, anchor="middle")
+        dead = edge.dead[number]
+        place = _with_reason(parent, dead) if dead else parent
+        colour, ink = (GREY, PALE) if dead else (drawing.colour(card.name), INK)
+        _box(place, edge.place.x - 28, middle - 8, 56, 16, colour)
+        letters(place, card.short, edge.place.x, middle + 4, size=11, anchor="middle", fill=ink)
+
+
+def _with_reason(parent: Element, reason: str) -> Element:
+    """A group whose tooltip says why its content is dead."""
+    group = SubElement(parent, "g", {"class": "dead"})
+    SubElement(group, "title").text = f"Dead: {reason}"
+    return group
 
 
 def _box(
@@ -164,7 +192,14 @@ def _legend(parent: Element, drawing: Drawing, top: float, width: float) -> floa
     letters(parent, "output", 0, top + 4, size=13, fill=PALE)
     curve(parent, f"M80.0 {top:.1f}L136.0 {top:.1f}", PALE, dashed=True)
     letters(parent, drawing.joined, 144, top + 4, size=13)
-    return top + LEGEND_STEP
+    top += LEGEND_STEP
+    if any(cell.has_dead for cell in drawing.cells):
+        letters(parent, "dead", 0, top + 4, size=13, fill=PALE)
+        line = curve(parent, f"M80.0 {top:.1f}L136.0 {top:.1f}", GREY)
+        line.set("stroke-dasharray", DOTTED)
+        letters(parent, DEAD, 144, top + 4, size=13)
+        top += LEGEND_STEP
+    return top
 
 
 def letters(

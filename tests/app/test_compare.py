@@ -26,13 +26,16 @@ from app.figures.compare import (
 )
 from app.studio import Studio
 from app.wiring import SystemClock
+from engine.catalog import gather_catalog
 from engine.domain.errors import InvalidConfig, NotFound
-from engine.domain.genotype import from_masks
+from engine.domain.genotype import Gene, Genotype, from_masks
 from engine.domain.genotype_diff import genotype_diff
+from engine.domain.pruning import pruning_of
 from engine.domain.run import RunState
 from storage.artifacts import FolderArtifacts
 from storage.memory_store import MemoryStore
 from tests.e2e.seeding import seed_run
+from tests.engine.domain.genotypes import older_input_only
 
 
 @pytest.fixture
@@ -131,6 +134,24 @@ def test_difference_is_drawn_with_everything_of_both_cells(studio: Studio) -> No
     for cell in data["cells"]:
         assert [len(edge) for edge in cell["kept"]] == [len(edge) for edge in cell["marks"]]
         assert len(cell["kept"]) == len(diff.space.edges)
+
+
+def test_a_difference_is_dead_where_it_is_dead_in_every_cell_that_keeps_it() -> None:
+    """The second keeps more than the first, which is dead in all its reduction cells."""
+    first = older_input_only()
+    more = tuple(node | {Gene(1, "max_pool_3x3")} for node in first.cells["normal"])
+    second = Genotype(first.space, {**first.cells, "normal": more})
+    pruned = pruning_of(first, 6).kinds, pruning_of(second, 6).kinds
+    data = difference_data(genotype_diff(first, second), gather_catalog(), cells=6, pruned=pruned)
+    normal, reduction = data["cells"]
+    assert not any(any(reasons) for reasons in (*normal["dead"], *reduction["dead"]))
+    same = difference_data(
+        genotype_diff(first, first), gather_catalog(), cells=6, pruned=(pruned[0], pruned[0])
+    )
+    assert sum(map(len, same["cells"][1]["dead"])) == 8
+    assert all(all(reasons) for reasons in same["cells"][1]["dead"] if reasons)
+    for cell in (*data["cells"], *same["cells"]):
+        assert [len(edge) for edge in cell["kept"]] == [len(edge) for edge in cell["dead"]]
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 0.9])

@@ -25,6 +25,7 @@ from app.components.cell_player import cell_title, player_data
 from app.components.curves import charts_of, curve_data
 from app.components.derived_cell import derived_data
 from app.components.loading import STATIC, digest
+from app.components.network_strip import strip_data, uses_words
 from app.frontend import open_frontend
 from app.serve import CONFIG, check_address, is_loopback, server_options
 from app.settings import Settings
@@ -35,14 +36,17 @@ from app.wire import (
     overview_stride,
     series_message,
 )
+from engine.domain.blocks import network_blocks
 from engine.domain.catalog import Catalog, OperationCard
 from engine.domain.config import SearchConfig
+from engine.domain.cost import NetworkShape
 from engine.domain.errors import InvalidConfig
 from engine.domain.genotype import from_masks
 from engine.domain.metrics import MAIN_FIGURES, METRICS
 from engine.domain.run import Progress, Run, RunState
 from engine.domain.snapshot import Frames, Series
 from engine.spaces import SPACES
+from tests.engine.domain.genotypes import older_input_only
 
 SPACE = SPACES["darts"]
 CATALOG = Catalog(
@@ -111,6 +115,35 @@ def test_derived_cells_hand_over_the_kept_columns():
     data = derived_data(from_masks(SPACE, masks), CATALOG, cells=8)
     assert [cell["kept"][0] for cell in data["cells"]] == [[1, 3], [1, 3]]
     json.dumps(data)
+
+
+def test_derived_cells_say_what_is_dead_and_why():
+    data = derived_data(older_input_only(), CATALOG, cells=6)
+    normal, reduction = data["cells"]
+    assert not any(any(reasons) for reasons in normal["dead"])
+    assert normal["deadNodes"] == {"1": "nothing reads this input"}
+    assert len(normal["outputs"]) == 4
+    assert normal["note"] == "1 of 4 normal cells is dead: no later cell reads this cell."
+    assert [len(reasons) for reasons in reduction["dead"]] == [
+        len(columns) for columns in reduction["kept"]
+    ]
+    assert {reason for reasons in reduction["dead"] for reason in reasons} == {
+        "no later cell reads this cell"
+    }
+    assert (len(reduction["deadNodes"]), reduction["outputs"]) == (7, [])
+    json.dumps(data)
+
+
+def test_the_strip_shows_which_cells_are_dead():
+    shape = NetworkShape(4, 4, in_channels=1, classes=3, height=8, width=8)
+    blocks = network_blocks(older_input_only(), CATALOG, shape)
+    dead = [block["dead"] for block in strip_data(blocks)["blocks"]]
+    unread = "no later cell reads this cell"
+    assert dead == ["", unread, "", unread, "", ""]
+    assert uses_words(blocks) == (
+        "The network has the normal cell twice and the reduction cell twice. 2 of these are dead "
+        "and left out."
+    )
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_cells_that_read_the_older_input_only_leave_every_other_cell_dead():
     assert liveness.stem == (False, True)
     parts = pruning_of(older_input_only(), 6)
     assert parts.sentences == (
-        "8 of 16 operations are dead: no later cell reads this cell (reduction).",
+        "8 of 16 operations are dead: in reduction cells no later cell reads this cell.",
         "3 of 6 cells are dead: no later cell reads this cell.",
     )
     assert parts.kinds["normal"].note == (
@@ -123,14 +123,13 @@ def test_each_reason_is_said():
     dead = parts.kinds["normal"]
     assert dead.nodes == {0: "node 0 keeps nothing", 1: "nothing reaches node 1"}
     assert dead.operations == {
-        (1, ("skip_connect", 2)): "its source is dead: node 0 keeps nothing",
-        (2, ("max_pool_3x3", 3)): "its source is dead: nothing reaches node 1",
+        (1, ("skip_connect", 2)): "node 0 keeps nothing",
+        (2, ("max_pool_3x3", 3)): "nothing reaches node 1",
     }
     assert dead.inputs == {0: "nothing reads this input"}
     assert parts.sentences == (
-        "4 of 6 operations are dead: its source is dead: node 0 keeps nothing (normal); its source "
-        "is dead: nothing reaches node 1 (normal); its source is dead: node 0 keeps nothing "
-        "(reduction); its source is dead: nothing reaches node 1 (reduction).",
+        "Nodes that keep nothing: 0 (normal), 0 (reduction).",
+        "4 of 6 operations are dead: node 0 keeps nothing, nothing reaches node 1.",
     )
 
 

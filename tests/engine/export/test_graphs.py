@@ -14,6 +14,7 @@ from engine.export.dot import draw_dot, quoted
 from engine.export.genotype_graph import genotype_graph
 from engine.export.graphml import draw_graphml
 from engine.spaces import SPACES
+from tests.engine.domain.genotypes import older_input_only
 
 READING_DOT = pytest.mark.filterwarnings("ignore:.*deprecated - use:DeprecationWarning")
 """pydot's own reader, not what the studio uses, calls pyparsing by old names."""
@@ -56,6 +57,33 @@ def test_graphml_is_read_back_by_networkx_with_roles_labels_and_families():
     families = {d["operation"]: d["family"] for *_, d in graph.edges(data=True)}
     assert families["sep_conv_3x3"] == "conv"
     assert families["concat"] == "output"
+
+
+@pytest.mark.parametrize("cells", [None, 6])
+def test_graphml_says_of_every_part_why_it_is_dead(cells):
+    content = draw_graphml(older_input_only(), CATALOG, cells).decode()
+    graph = nx.parse_graphml(content, force_multigraph=True)
+    kinds = graph.nodes(data="cell")
+    dead = [(kinds[a], d["dead"]) for a, _, d in graph.edges(data=True) if d["dead"]]
+    nodes = {name: reason for name, reason in graph.nodes(data="dead") if reason}
+    if cells is None:
+        assert (dead, nodes) == ([], {})
+        return
+    unread = "no later cell reads this cell"
+    assert Counter(dead) == {("reduction", unread): 8 + 4}
+    ends = [*map(str, range(6)), "output"]
+    assert nodes == {
+        "0.1": "nothing reads this input",
+        **{f"1.{end}": unread for end in ends},
+    }
+
+
+def test_dot_draws_dead_parts_grey_with_their_reason():
+    alive = draw_dot(older_input_only(), CATALOG).decode()
+    dead = draw_dot(older_input_only(), CATALOG, 6).decode()
+    assert "tooltip" not in alive
+    assert dead.count('tooltip="no later cell reads this cell"') == 8 + 4 + 7
+    assert dead.count('tooltip="nothing reads this input"') == 1
 
 
 @READING_DOT

@@ -15,6 +15,7 @@ from engine.export.drawing import gather_drawing
 from engine.export.png import SCALE, draw_png
 from engine.export.svg import draw_svg
 from engine.spaces import SPACES
+from tests.engine.domain.genotypes import older_input_only
 
 CATALOG = gather_catalog()
 DARTS = SPACES["darts"]
@@ -53,7 +54,36 @@ def test_the_legend_lists_what_occurs_by_family_and_nothing_else():
 
 def test_nodes_that_keep_nothing_are_marked():
     cells = gather_drawing(empty_but_one(), CATALOG).cells
-    assert [sorted(cell.empty) for cell in cells] == [["3"], ["2", "3"]]
+    assert [sorted(cell.dead) for cell in cells] == [["3"], ["2", "3"]]
+    assert cells[0].dead == {"3": "node 1 keeps nothing"}
+    assert [len(cell.outputs) for cell in cells] == [1, 0]
+
+
+def test_what_is_dead_is_grey_with_the_reason_and_everything_else_is_as_before():
+    """In reduction cells of six, all is dead; normal cells live, but for an input."""
+    genotype = older_input_only()
+    cells = gather_drawing(genotype, CATALOG, 6).cells
+    normal, reduction = cells
+    assert normal.dead == {"1": "nothing reads this input"}
+    assert not any(any(edge.dead) for edge in normal.edges)
+    assert normal.note == "1 of 4 normal cells is dead: no later cell reads this cell."
+    assert all(all(edge.dead) for edge in reduction.edges)
+    assert len(reduction.dead) == 7
+    svg = draw_svg(genotype, CATALOG, 6)
+    reasons = [group.find(f"{NS}title").text for group in dead_groups(svg)]
+    tags = sum(len(edge.operations) for edge in reduction.edges)
+    assert reasons.count("Dead: no later cell reads this cell") == tags + 7
+    assert reasons.count("Dead: nothing reads this input") == 1
+    assert reduction.note in texts(svg)
+    assert "on no path from the input to the scores" in texts(svg)
+    plain = draw_svg(genotype, CATALOG)
+    assert not dead_groups(plain)
+    assert len(draw_png(genotype, CATALOG, 6)) != len(draw_png(genotype, CATALOG))
+    assert draw_svg(M7, CATALOG, 20) == draw_svg(M7, CATALOG)
+
+
+def dead_groups(svg: bytes) -> list[ElementTree.Element]:
+    return [g for g in ElementTree.fromstring(svg).iter(f"{NS}g") if g.get("class") == "dead"]
 
 
 def test_the_caption_says_where_the_cells_come_from():
