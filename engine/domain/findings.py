@@ -142,7 +142,7 @@ def _too_short(evidence: Evidence) -> Iterator[Finding]:
         return
     config = evidence.config
     epochs = evidence.now.epoch if evidence.is_over else config.epochs
-    searching = epochs - config.alpha_warmup_epochs
+    searching = max(0, epochs - config.alpha_warmup_epochs)
     steps = round(epochs * evidence.steps_per_epoch)
     drawn = steps * chance_to_be_drawn(evidence.space, config)
     text = (
@@ -263,8 +263,9 @@ def _dead(evidence: Evidence) -> Iterator[Finding]:
     if not dead.cells:
         yield Finding(
             Verdict.WATCH,
-            f"{dead.operations} of {_count(dead.of_operations, 'operation')} are dead: they lie on "
-            "no path from the input to the scores.",
+            f"{dead.operations} of {_count(dead.of_operations, 'operation')} "
+            f"{'is' if dead.operations == 1 else 'are'} dead, on no path from the input to the "
+            "scores.",
             _leave_out(evidence),
         )
         return

@@ -188,6 +188,14 @@ def test_a_search_that_was_stopped_early_is_judged_by_what_there_is():
     assert seen(early, ended=True).verdict is Verdict.SHORT
 
 
+def test_a_search_that_was_stopped_while_alpha_rested_is_too_short():
+    config = settings(alpha_warmup_epochs=12)
+    health = seen(history(SOUND, config=config, count=4), config, ended=True)
+    assert health.verdict is Verdict.SHORT
+    assert "0 epochs of search are too few" in texts(health)
+    assert "at least 18 epochs" in texts(health)
+
+
 # Decided or not
 
 
