@@ -10,10 +10,13 @@ from playwright.sync_api import Page, expect
 
 from app.costs import cost_view, edge_costs
 from app.recording import restore
+from engine.domain.config import make_training_config
+from engine.domain.genotype import to_json
 from engine.domain.run import RunState
 from tests.e2e.conftest import House, until
 from tests.e2e.seeding import alive, seed_run
 from tests.e2e.trainings import seed_training
+from tests.engine.domain.genotypes import older_input_only
 
 pytestmark = pytest.mark.e2e
 
@@ -60,6 +63,34 @@ def test_a_cell_of_the_network_shows_the_cost_of_its_edges(house: House, page: P
         expect(page.get_by_text(f"By edge, in cell {cell + 1}").first).to_be_visible()
         table = page.get_by_role("table", name=f"By edge, in cell {cell + 1}")
         expect(table.locator("tbody tr")).to_have_count(len(edge_costs(view, genotype, cell)))
+
+
+def test_dead_parts_are_grey_and_say_why(house: House, page: Page):
+    studio = house.studio
+    seed_run(studio.store, studio.artifacts, count=20, name="of the same operations")
+    settings = {"genotype": to_json(older_input_only()), "data": "digits", "cells": 6}
+    run = studio.store.create(make_training_config(settings), name="half dead")
+    page.goto(f"{house.url}/architecture?run={run.id}")
+    cells = page.locator(".derived.ready")
+    expect(cells).to_have_attribute("data-kept", "8,8")
+    expect(cells).to_have_attribute("data-dead", "0,8")
+    unread = "no later cell reads this cell"
+    expect(cells.locator(".note")).to_have_text(
+        [f"1 of 4 normal cells is dead: {unread}.", f"2 of 2 reduction cells are dead: {unread}."]
+    )
+    reduction = cells.locator("section.cell").nth(1)
+    expect(reduction.locator(".dead .tag")).to_have_count(8)
+    expect(reduction.locator(".dead title").first).to_have_text(f"Dead: {unread}")
+    expect(reduction.get_by_role("img")).to_have_accessible_name(
+        re.compile("dead because no later")
+    )
+    expect(page.get_by_text("3 of 6 cells are dead").first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Dead parameters: [\d,]+ of [\d,]+ "))).to_be_visible()
+    dead = page.locator(".strip.ready button.dead")
+    expect(dead).to_have_count(3)
+    expect(dead.first).to_have_attribute("title", re.compile(f"left out: {unread}"))
+    dead.first.click()
+    expect(page.get_by_text("This cell is dead and left out")).to_be_visible()
 
 
 def test_what_is_shared_opens_elsewhere(house: House, page: Page):
