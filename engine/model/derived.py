@@ -45,7 +45,8 @@ class FixedCell(nn.Module):
 
     Args:
         liveness: What each node sums, which inputs are read, and which nodes
-            make the output; such a node that sums nothing is zero.
+            make the output. A node that sums nothing is zero; nothing reads it,
+            unless dead parts are kept.
         operations: Builders by name.
         place: Where the cell stands in the network.
         style: Style of normalisation.
@@ -89,8 +90,6 @@ class FixedCell(nn.Module):
         }
         first = next(iter(sources.values()))
         for node, genes in enumerate(self.nodes):
-            if not genes and node not in self.joined:
-                continue
             total = zeros_like_strided(first, self.stride)
             for name, source in genes:
                 edge = cast(nn.ModuleDict, self.edges[edge_name(node, source, self.count)])

@@ -5,6 +5,7 @@ from random import Random
 import networkx as nx
 import pytest
 
+from benchmarks.liveness_fuzz import random_cells, random_genotype
 from engine.domain.errors import InvalidGenotype
 from engine.domain.genotype import Gene, Genotype, plain_nodes
 from engine.domain.liveness import CellLiveness, NetworkLiveness
@@ -12,7 +13,7 @@ from engine.domain.pruning import check_connected, liveness_of, pruning_of
 from engine.domain.published import PUBLISHED
 from engine.domain.skeleton import cell_kinds
 from engine.spaces import SPACES
-from tests.engine.domain.genotypes import older_input_only, random_cells, random_genotype
+from tests.engine.domain.genotypes import older_input_only
 
 DARTS, NB201, RNN = SPACES["darts"], SPACES["nb201"], SPACES["rnn"]
 
