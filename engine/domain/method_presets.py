@@ -15,8 +15,9 @@ METHOD_PRESETS: tuple[Preset, ...] = (
         "darts",
         "DARTS, first order",
         "The softmax mixture of all operations, alphas on the other half of the training data, "
-        "the two strongest edges a node (Liu et al. 2019).",
-        {"method": "darts", "scope": "edge", "update": "alternating"},
+        "the two strongest edges of each node (Liu et al. 2019). As published, cells may be cut "
+        "off.",
+        {"method": "darts", "scope": "edge", "update": "alternating", "sound": False},
     ),
     Preset(
         "snas-like",
@@ -25,6 +26,8 @@ METHOD_PRESETS: tuple[Preset, ...] = (
         "2019); the drawn code is 0 or 1 here and relaxed there.",
         {
             "method": "egs",
+            "sound": False,
+            "route": "even",
             "draws": 1,
             "derivation_draws": 0,
             "scope": "edge",
@@ -42,6 +45,8 @@ METHOD_PRESETS: tuple[Preset, ...] = (
         "training data, temperature 10 to 0.1 (Dong and Yang 2019); `none` attracts.",
         {
             "method": "egs",
+            "sound": False,
+            "route": "even",
             "draws": 1,
             "derivation_draws": 0,
             "scope": "edge",

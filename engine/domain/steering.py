@@ -65,6 +65,7 @@ OF_THE_ALPHAS = (
 )
 OF_THE_DRAWS = (
     "draws",
+    "sound",
     "route",
     "gradient",
     "probe",
@@ -72,6 +73,14 @@ OF_THE_DRAWS = (
     "temperature_start",
     "temperature_end",
     "temperature_schedule",
+    "context",
+    "alpha_rows",
+    "exploration",
+    "fair_sources",
+    "draws_start",
+    "shrink_to",
+    "alpha_patience",
+    "beta_decay",
 )
 OF_THE_RECORDS = (
     "snapshot_interval",
