@@ -35,6 +35,7 @@ class CellLiveness:
         inputs: Numbers of the inputs that an alive operation reads.
         joined: Numbers of the nodes that make the output; none in a dead cell.
         fed: Sources that depend on the network's input, alive or not.
+        read: Sources that lead to the scores, alive or not.
         is_read: Whether an operation that leads to the scores reads the cell, or
             it is the last one.
     """
@@ -43,6 +44,7 @@ class CellLiveness:
     inputs: tuple[int, ...]
     joined: tuple[int, ...]
     fed: frozenset[int]
+    read: frozenset[int]
     is_read: bool
 
     @property
@@ -88,25 +90,12 @@ def network_liveness(
     is_read[-1] = True
     cells: list[CellLiveness] = []
     for number in reversed(range(len(row))):
-        is_this_read = is_read[inputs + number]
-        read = _read_sources(row[number], inputs, output) if is_this_read else frozenset()
-        for source in range(inputs):
-            is_read[number + source] |= source in read
-        alive = fed[number] & read
-        ends = _ends(row[number], inputs, output)
-        cells.insert(
-            0,
-            CellLiveness(
-                genes=tuple(
-                    tuple(kept for kept in genes if kept[1] in fed[number] and node in read)
-                    for node, genes in enumerate(row[number], start=inputs)
-                ),
-                inputs=tuple(source for source in range(inputs) if source in alive),
-                joined=tuple(end - inputs for end in ends if end in alive),
-                fed=fed[number],
-                is_read=is_this_read,
-            ),
+        cell = _cell_liveness(
+            row[number], fed[number], inputs, output, is_read=is_read[inputs + number]
         )
+        cells.insert(0, cell)
+        for source in range(inputs):
+            is_read[number + source] |= source in cell.read
     return NetworkLiveness(tuple(cells), tuple(is_read[:inputs]))
 
 
@@ -119,13 +108,14 @@ def unpruned(
     """
     cells = []
     for cell in (nodes[kind] for kind in kinds):
-        ends = _ends(cell, inputs, output)
+        everything = frozenset(range(inputs + len(cell)))
         cells.append(
             CellLiveness(
                 genes=tuple(tuple(genes) for genes in cell),
                 inputs=tuple(range(inputs)),
-                joined=tuple(end - inputs for end in ends),
-                fed=frozenset(range(inputs + len(cell))),
+                joined=tuple(end - inputs for end in _ends(cell, inputs, output)),
+                fed=everything,
+                read=everything,
                 is_read=True,
             )
         )
@@ -144,6 +134,25 @@ def _fed_sources(cells: Sequence[CellNodes], inputs: int, output: str) -> list[f
         found.append(frozenset(fed))
         gives.append(not fed.isdisjoint(_ends(nodes, inputs, output)))
     return found
+
+
+def _cell_liveness(
+    nodes: CellNodes, fed: frozenset[int], inputs: int, output: str, *, is_read: bool
+) -> CellLiveness:
+    """What is alive in a cell, given the sources that are fed and whether the cell is read."""
+    read = _read_sources(nodes, inputs, output) if is_read else frozenset[int]()
+    alive = fed & read
+    return CellLiveness(
+        genes=tuple(
+            tuple(kept for kept in genes if kept[1] in fed and node in read)
+            for node, genes in enumerate(nodes, start=inputs)
+        ),
+        inputs=tuple(source for source in range(inputs) if source in alive),
+        joined=tuple(end - inputs for end in _ends(nodes, inputs, output) if end in alive),
+        fed=fed,
+        read=read,
+        is_read=is_read,
+    )
 
 
 def _read_sources(nodes: CellNodes, inputs: int, output: str) -> frozenset[int]:

@@ -64,6 +64,7 @@ def expected(genotype: Genotype, cells: int) -> NetworkLiveness:
                 if (number, end) in alive and graph.has_edge((number, end), ("output", number))
             ),
             fed=frozenset(s for s in range(inputs + space.nodes) if (number, s) in fed),
+            read=frozenset(s for s in range(inputs + space.nodes) if (number, s) in read),
             is_read=("output", number) in read,
         )
 
