@@ -1,5 +1,7 @@
 """The bench on recorded searches, its figures against a second count."""
 
+from itertools import product as product_of
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from engine.domain.derivation import RULES, DerivationRule, derive
 from engine.domain.errors import InvalidConfig, NotFound, WrongState
 from engine.domain.genotype import from_json, to_json, to_masks
 from engine.domain.run import Run, RunState
+from engine.domain.soundness import is_sound
 from storage.artifacts import FolderArtifacts
 from storage.memory_store import MemoryStore
 from tests.app.one_edge_runs import ONE_EDGE, seed_one_edge_run
@@ -117,14 +120,19 @@ def test_another_architecture_has_no_measured_child(studio, run):
     assert other.measured == {}
 
 
-def test_the_probability_of_single_draws_is_the_product_of_the_chosen(studio):
+def test_the_probability_of_single_draws_is_the_product_of_the_chosen_among_sound_ones(studio):
     run = seed_one_edge_run(studio, draws=1)
     found = bench(studio, run.id)
     rows = studio.snapshot(run.id, found.genotype.lineage["step"]).probabilities["cell"]
     product = 1.0
     for mask, row in zip(to_masks(found.genotype)["cell"], rows, strict=True):
         product *= row[mask.bit_length() - 1] if mask else row[0]
-    assert found.probability.value == pytest.approx(product)
+    sound = sum(
+        prod(row[k] for row, k in zip(rows, chosen, strict=True))
+        for chosen in product_of(range(3), repeat=len(rows))
+        if is_sound(ONE_EDGE, tuple(1 << k for k in chosen))
+    )
+    assert found.probability.value == pytest.approx(product / sound)
     assert len(rows) == len(ONE_EDGE.edges)
 
 

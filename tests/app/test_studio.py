@@ -71,10 +71,10 @@ def serve(studio: Studio, *devices: Device, name: str = "here") -> None:
 
 
 def peaked(space: SearchSpace, operation: int) -> Mapping[str, Rows]:
-    """Node-wise probabilities with nearly all mass on one operation of each first edge."""
+    """Node-wise probabilities with nearly all mass on one operation that reads c_{k-1} of each node."""
     rows = np.full((len(space.edges), len(space.operations)), 1e-3)
     for edges in space.edges_of:
-        rows[edges[0], operation] = 5.0
+        rows[edges[1], operation] = 5.0
         rows[edges] /= rows[edges].sum()
     return {kind: tuple(map(tuple, rows.tolist())) for kind in space.cell_kinds}
 
