@@ -306,6 +306,14 @@ class SearchConfig(RunConfig):
         gt=0.0,
         le=1.0,
     )
+    cell_votes: Literal["sum", "equal"] = setting(
+        "sum",
+        "Votes of cells",
+        "Cells of a kind share one code. equal: the gradient of each of them counts the same; "
+        "sum: it counts by its size.",
+        group="Exploration",
+        tasks=IMAGES,
+    )
     alpha_patience: float = setting(
         0.0,
         "Alpha waits",

@@ -30,6 +30,7 @@ FIXED = (
     "validation_fraction",
     "test_fraction",
     "method",
+    "cell_votes",
     "space",
     "nodes",
     "scope",

@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from engine.domain.cost import Head
 from engine.domain.skeleton import aspp_rates, cell_places, check_cells, gathered_nodes
@@ -40,6 +41,8 @@ class Supernet(nn.Module):
             below 0 is lost to it from the start.
         mixture: Whether codes are the weights of a sum over all operations
             (DARTS) instead of choices.
+        equal_votes: Whether the gradients that the cells of a kind send to
+            their code are brought to the same norm before they are added.
         head: ``classes`` scores the image, ``pixels`` each of its pixels
             (DeepLab v3).
         aspp_channels: Channels of the head for pixels.
@@ -63,6 +66,7 @@ class Supernet(nn.Module):
         generator: torch.Generator,
         alpha_mean: float = 0.0,
         mixture: bool = False,
+        equal_votes: bool = False,
         head: Head = "classes",
         aspp_channels: int = 64,
         output_stride: int = 0,
@@ -71,6 +75,7 @@ class Supernet(nn.Module):
         super().__init__()
         check_cells(space, cells, stem_stride=stem_stride, output_stride=output_stride)
         self.space = space
+        self.equal_votes = equal_votes
         shape = (len(space.edges), len(space.operations))
         self.alphas = nn.ParameterDict(
             {
@@ -121,7 +126,10 @@ class Supernet(nn.Module):
         before, last = self.stem(images)
         for cell in cast(Iterable[Cell], self.cells):
             inputs = (before, last)[-len(cell.inputs) :]
-            value = cell(inputs, codes[cell.kind], drawn[cell.kind], probe)
+            code = codes[cell.kind]
+            if self.equal_votes:
+                code = unit_gradient(code)
+            value = cell(inputs, code, drawn[cell.kind], probe)
             before, last = last, value
         return classify(self.classifier, self.closing(last), images.shape[2:])
 
@@ -136,6 +144,17 @@ class Supernet(nn.Module):
     def alpha_parameters(self) -> Iterator[nn.Parameter]:
         """The architecture parameters, one a cell kind."""
         return iter(self.alphas.values())
+
+
+def unit_gradient(code: Float[Tensor, "E K"]) -> Float[Tensor, "E K"]:
+    """The same code; its gradient is divided by its Euclidean norm on the way back."""
+    if not code.requires_grad:
+        return code
+    same = code.clone()
+    same.register_hook(
+        lambda gradient: functional.normalize(gradient.flatten(), dim=0).view_as(code)
+    )
+    return same
 
 
 def initialise_weights(network: nn.Module, generator: torch.Generator) -> None:

@@ -53,6 +53,7 @@ def supernet_for(
             generator=random,
             alpha_mean=initial_alpha(config),
             mixture=config.method == "darts",
+            equal_votes=config.cell_votes == "equal",
         )
     return network.to(task.device)
 

@@ -71,7 +71,7 @@ def serve(studio: Studio, *devices: Device, name: str = "here") -> None:
 
 
 def peaked(space: SearchSpace, operation: int) -> Mapping[str, Rows]:
-    """Node-wise probabilities with nearly all mass on one operation that reads c_{k-1} of each node."""
+    """Node-wise probabilities with nearly all mass on an operation of each node on c_{k-1}."""
     rows = np.full((len(space.edges), len(space.operations)), 1e-3)
     for edges in space.edges_of:
         rows[edges[1], operation] = 5.0

@@ -284,3 +284,27 @@ def test_a_wrong_shape_is_refused_while_testing(build, draw, space):
     with pytest.raises(Exception, match="images") as refusal:
         net(torch.zeros(4, 7, 6, dtype=torch.float64), draw(space))
     assert type(refusal.value).__name__ == "TypeCheckError"
+
+
+def test_with_equal_votes_the_cells_of_a_kind_send_gradients_of_one_norm():
+    """Against cells that are given a copy of the code each."""
+    space = SPACES["darts"].with_nodes(2)
+    arguments = {"in_channels": 1, "classes": 3, "channels": 4, "cells": 4, "stem_stride": 1}
+    source = torch.Generator().manual_seed(2)
+    net = Supernet(space, **arguments, generator=source, equal_votes=True)
+    images = torch.randn(4, 1, 8, 8, generator=source)
+    code = torch.zeros(len(space.edges), len(space.operations))
+    code[:, 4] = 1.0
+    drawn = (code > 0.5).tolist()
+    copies = [code.clone().requires_grad_() for _ in net.cells]
+    before, last = net.stem(images)
+    for cell, copy in zip(net.cells, copies, strict=True):
+        before, last = last, cell((before, last), copy, drawn, Probe.exact())
+    net.classifier(last.mean((2, 3))).square().sum().backward()
+    codes = {kind: code.clone().requires_grad_() for kind in space.cell_kinds}
+    net(images, codes, Probe.exact()).square().sum().backward()
+    for kind, leaf in codes.items():
+        parts = [one.grad for cell, one in zip(net.cells, copies, strict=True) if cell.kind == kind]
+        assert len(parts) == 2
+        expected = sum(part / part.norm() for part in parts)
+        torch.testing.assert_close(leaf.grad, expected, atol=1e-5, rtol=1e-4)
