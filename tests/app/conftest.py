@@ -2,9 +2,8 @@
 
 import json
 import os
-import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from app import cli
 from app.settings import Settings
 from app.studio import Studio
 from app.wiring import open_studio
+from tests.ports import reserved_port
 
 
 class Said(NamedTuple):
@@ -29,15 +29,14 @@ class Said(NamedTuple):
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in [name for name in os.environ if name.startswith("EGS_")]:
         monkeypatch.delenv(name)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("EGS_PORT", str(free.getsockname()[1]))
     monkeypatch.setenv("EGS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return tmp_path / "home"
+    with reserved_port() as port:
+        monkeypatch.setenv("EGS_PORT", str(port))
+        yield tmp_path / "home"
 
 
 @pytest.fixture

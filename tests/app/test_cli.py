@@ -4,8 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -23,10 +22,12 @@ from engine.domain.run import Progress, RunState
 from engine.domain.snapshot import Snapshot, SnapshotKind
 from engine.runtime.supervisor import worker_command
 from storage.sql_store import SqlStore
+from tests.processes.conftest import EGS, ROOT
+from tests.processes.gate import PROGRAM, Gate
+from tests.waiting import PATIENCE_SECONDS, until
 
 TINY = "--set epochs=1 --set cells=3 --set channels=4 --set train_limit=128 --set cpu_threads=1"
 TINY_SEARCH = ("search", "--preset", "digits", *TINY.split())
-LONG_SEARCH = (*TINY_SEARCH, "--set", "epochs=1000")
 
 
 @pytest.fixture
@@ -240,7 +241,7 @@ def test_a_stale_process_of_a_job_ends_with_3(home, store, egs):
     egs("search", "--preset", "digits", "--json")
     job = store.ask_job(1, "child", {"step": 3})
     done = start("job", str(job.id), "--attempt", "7")
-    _, said = done.communicate(timeout=60)
+    _, said = done.communicate(timeout=PATIENCE_SECONDS)
     assert done.returncode == 3
     assert "attempt 7 is not the present one" in said
     assert store.job(job.id) == job
@@ -312,12 +313,13 @@ def test_command_starts_without_torch():
 # Real processes
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
+def start(*arguments: str, program: Sequence[str] = EGS) -> subprocess.Popen[str]:
     """The command, as from a terminal: whoever runs the tests may run them under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", "app.cli", *arguments],
+            [sys.executable, *program, *arguments],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -326,17 +328,10 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         signal.signal(signal.SIGHUP, before)
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 120.0) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at, "it did not happen in time"
-        time.sleep(0.1)
-
-
 @pytest.mark.process
 def test_waiting_search_starts_an_engine_and_prints_one_json_value(home):
     process = start(*TINY_SEARCH, "--wait", "--json")
-    out, err = process.communicate(timeout=200)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     run = json.loads(out)
     assert run["state"] == "completed"
@@ -352,7 +347,7 @@ def test_waiting_search_that_fails_ends_with_1_and_the_reason(home, tmp_path):
         Image.new("RGB", (4, 4)).save(folder / "0.png")
         (folder / "1.png").write_bytes(b"no image")
     process = start("search", "--data", str(tmp_path / "images"), "--wait")
-    out, err = process.communicate(timeout=200)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
     assert out.endswith("is failed (data error)\n")
     assert "2 image(s) that cannot be read: train/a/1.png" in err
@@ -360,17 +355,18 @@ def test_waiting_search_that_fails_ends_with_1_and_the_reason(home, tmp_path):
 
 @pytest.mark.process
 def test_interrupted_waiting_leaves_the_search_alone_and_says_how_to_pause_it(home, store):
-    process = start(*LONG_SEARCH, "--wait")
-    until(lambda: any(run.progress.step for run in store.runs()))
+    Gate(home).hold_runs(at=1)
+    process = start("egs", *TINY_SEARCH, "--wait", program=PROGRAM)
+    until(lambda: any(run.progress.step for run in store.runs()), "the first step")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert "The search goes on; pause it with `egs pause 1`." in err
     assert store.run(1).state is RunState.RUNNING
     waiting = start("stop", "1")
-    waiting.communicate(timeout=60)
-    until(lambda: store.run(1).state is RunState.STOPPED)
-    until(lambda: not store.nodes())
+    waiting.communicate(timeout=PATIENCE_SECONDS)
+    until(lambda: store.run(1).state is RunState.STOPPED, "the search to stop")
+    until(lambda: not store.nodes(), "the engine to end")
 
 
 @pytest.mark.parametrize(
@@ -392,9 +388,9 @@ def test_up_serves_the_pages_and_an_engine_and_ends_both(home, store, number):
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.strip() == f"EGS Studio is at http://127.0.0.1:{os.environ['EGS_PORT']}"
-    until(lambda: len(store.nodes()) == 1)
+    until(lambda: len(store.nodes()) == 1, "the engine")
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     assert store.nodes() == []
     with socket.create_server(("127.0.0.1", int(os.environ["EGS_PORT"]))):
@@ -406,15 +402,15 @@ def test_up_starts_killed_children_again_and_a_second_up_is_refused(home, store,
     process = start("up")
     assert process.stdout is not None
     assert "EGS Studio is at" in process.stdout.readline()
-    until(lambda: len(store.nodes()) == 1)
+    until(lambda: len(store.nodes()) == 1, "the engine")
     first = store.nodes()[0].process
     second = egs("up")
     assert second.code == 2
     assert "found a studio that is running there already" in second.err
     for child in psutil.Process(process.pid).children():
         child.kill()
-    until(lambda: [n.process for n in store.nodes()] not in ([], [first]))
-    until(lambda: is_serving(Settings.from_environment()))
+    until(lambda: [n.process for n in store.nodes()] not in ([], [first]), "another engine")
+    until(lambda: is_serving(Settings.from_environment()), "another front end")
     process.terminate()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0

@@ -5,6 +5,7 @@ import json
 import struct
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -23,8 +24,8 @@ from app.push import FAILED, GONE, Channel, Hub, Listener, News, Wish
 from app.settings import Settings
 from engine.domain.errors import NotFound
 from engine.domain.run import Run, RunState
-from tests.e2e.conftest import until
 from tests.e2e.seeding import Synthetic, extend_run, seed_run
+from tests.waiting import PATIENCE_SECONDS, until
 
 TICK = 0.001
 
@@ -55,7 +56,7 @@ def watched(source: Source, story: Callable[[Hub], Awaitable[None]], pace: float
 
     async def told() -> None:
         hub = Hub({"steps": Channel(pace, source.compose)}, tick_seconds=TICK)
-        await asyncio.wait_for(story(hub), 20)
+        await asyncio.wait_for(story(hub), PATIENCE_SECONDS)
 
     asyncio.run(told())
 
@@ -161,14 +162,21 @@ def test_a_run_that_cannot_be_read_closes_its_connections(source: Source, troubl
 
 
 def test_nobody_asks_once_all_have_left(source: Source):
+    async def question_is_over() -> None:
+        """Questions are asked in the only thread, which does one thing after the other."""
+        await asyncio.to_thread(int)
+
     async def story(hub: Hub) -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         page = Listener(Wish("steps"))
         hub.join(1, page)
         await page.mailbox.get()
         hub.leave(1, page)
-        await asyncio.sleep(5 * TICK)
+        await question_is_over()
         questions = len(source.asked)
-        await asyncio.sleep(20 * TICK)
+        for _ in range(20):
+            await asyncio.sleep(TICK)
+            await question_is_over()
         assert len(source.asked) == questions
 
     watched(source, story)
@@ -193,13 +201,13 @@ def connect(front: Frontend) -> Iterator[Callable[[str], ClientConnection]]:
     port = server.servers[0].sockets[0].getsockname()[1]
     yield lambda path: websocket(f"ws://127.0.0.1:{port}{path}", close_timeout=2)
     server.should_exit = True
-    thread.join(20)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 
 def hear_all(page: ClientConnection) -> None:
     while True:
-        page.recv(20)
+        page.recv(PATIENCE_SECONDS)
 
 
 def closed_by(page: ClientConnection) -> Close:
@@ -235,33 +243,33 @@ def test_frames_come_as_they_are_recorded(front: Frontend, connect):
     run, search = running(front)
     last = front.studio.frames(run.id).steps[-1]
     with connect(address(front, run, "frames", after=last)) as page:
-        header, _ = heard(page.recv(20))
+        header, _ = heard(page.recv(PATIENCE_SECONDS))
         assert (header["n"], header["lively"]) == (0, True)
         extend_run(front.studio.store, run, search, 10, 12)
-        header, steps = heard(page.recv(20))
+        header, steps = heard(page.recv(PATIENCE_SECONDS))
         assert header["n"] == 2
         assert steps == front.studio.frames(run.id, after=last).steps
         front.studio.pause(run.id)
         front.studio.store.transition(run.id, RunState.PAUSED, why="asked")
-        header, _ = heard(page.recv(20))
+        header, _ = heard(page.recv(PATIENCE_SECONDS))
         assert (header["n"], header["state"]) == (0, "paused")
 
 
 def test_figures_and_curves_come_as_json(front: Frontend, connect):
     run, search = running(front)
     with connect(address(front, run, "series", after=-1)) as curves:
-        first = json.loads(curves.recv(20))
+        first = json.loads(curves.recv(PATIENCE_SECONDS))
         assert first["series"]["train_loss"]["steps"][-1] == run.progress.step
         extend_run(front.studio.store, run, search, 10, 11)
-        assert len(json.loads(curves.recv(20))["series"]["train_loss"]["steps"]) == 1
+        assert len(json.loads(curves.recv(PATIENCE_SECONDS))["series"]["train_loss"]["steps"]) == 1
     with connect(address(front, run, "standing")) as figures:
-        before = json.loads(figures.recv(20))
+        before = json.loads(figures.recv(PATIENCE_SECONDS))
         extend_run(front.studio.store, run, search, 11, 12)
-        after = json.loads(figures.recv(20))
+        after = json.loads(figures.recv(PATIENCE_SECONDS))
         assert before["words"] != after["words"]
         assert before["version"] == after["version"]
         front.studio.pause(run.id)
-        assert json.loads(figures.recv(20))["version"] != after["version"]
+        assert json.loads(figures.recv(PATIENCE_SECONDS))["version"] != after["version"]
 
 
 @pytest.mark.parametrize(
@@ -284,8 +292,8 @@ def test_who_may_not_listen_is_told_why(front: Frontend, connect, spoil, code):
 def test_a_deleted_run_ends_the_connection(front: Frontend, connect):
     run, _ = running(front)
     with connect(address(front, run, "frames")) as page:
-        page.recv(20)
+        page.recv(PATIENCE_SECONDS)
         front.studio.store.transition(run.id, RunState.STOPPED, why="asked")
-        page.recv(20)
+        page.recv(PATIENCE_SECONDS)
         front.studio.delete(run.id)
         assert closed_by(page).code == GONE

@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,31 +17,26 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from app.settings import Settings
 from app.studio import Studio
 from app.wiring import open_studio
+from engine.runtime.identity import ProcessIdentity
+from tests.ports import reserved_port
+from tests.processes.gate import PROGRAM, Gate
+from tests.waiting import PATIENCE_SECONDS, until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_BROWSER = (
     "There is no Chromium, so the browser tests cannot run; "
     "on Debian and Ubuntu, get one with: sudo apt install chromium"
 )
-PATIENCE_SECONDS = 60.0
 VIEWPORT = {"width": 1440, "height": 1000}
-
-
-def until(condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait for something that has to happen."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not happen within {seconds:.0f} seconds")
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class House:
-    """One home with its front end."""
+    """One home with its front end, and the gate at which its runs and jobs wait."""
 
     studio: Studio
+    gate: Gate
     url: str
     environment: dict[str, str]
     process: subprocess.Popen[bytes]
@@ -60,6 +55,15 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@contextmanager
+def stopped_clock(page: Page) -> Iterator[None]:
+    """Within, no time passes for the scripts of a page, unless ``page.clock`` lets it."""
+    page.clock.install()
+    page.clock.pause_at(datetime.now() + timedelta(hours=1))
+    yield
+    page.clock.resume()
 
 
 def is_fault(said: ConsoleMessage) -> bool:
@@ -81,17 +85,17 @@ def page(browser: Browser) -> Iterator[Page]:
     assert errors == []
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Where the front end listens."""
+    with reserved_port() as number:
+        yield number
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[House]:
     """A home, empty at first, with a running front end."""
     tmp_path = tmp_path_factory.mktemp("house")
-    port = free_port()
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("EGS_")},
         "EGS_HOME": str(tmp_path / "home"),
@@ -110,40 +114,43 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     url = f"http://127.0.0.1:{port}"
     try:
         until(lambda: answers(f"{url}/api/health"), "the front end to answer")
-        yield House(open_studio(Settings.from_environment(environment)), url, environment, process)
+        settings = Settings.from_environment(environment)
+        yield House(open_studio(settings), Gate(settings.home), url, environment, process)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
         log.close()
 
 
 @pytest.fixture
 def engine(house: House, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The real engine on the same home; it and its searches are ended afterwards."""
+    """The engine of that home, which is there; it and its runs are ended afterwards."""
     log = (tmp_path / "engine.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "engine"],
+        [sys.executable, *PROGRAM, "engine"],
         env=house.environment,
         stdout=log,
         stderr=subprocess.STDOUT,
-        cwd=tmp_path,
+        cwd=ROOT,
     )
+    identity = ProcessIdentity.of(process.pid).to_json()
+    studio = house.studio
+    until(lambda: identity in [node.process for node in studio.living_nodes()], "the engine")
     yield process
+    house.gate.open()
     for run in house.studio.runs():
         if not run.is_ended:
             house.studio.stop(run.id)
-    until(
-        lambda: all(run.is_ended for run in house.studio.runs()), "every search to end", seconds=300
-    )
+    until(lambda: all(run.is_ended for run in house.studio.runs()), "every run to end")
     process.terminate()
-    process.wait(60)
+    process.wait(PATIENCE_SECONDS)
     log.close()
 
 
 def answers(url: str) -> bool:
     """Whether an address answers with success."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
             return bool(response.status == 200)
     except OSError:
         return False

@@ -2,6 +2,8 @@
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.waiting import PATIENCE_SECONDS, come_late
+
 
 class Player:
     """The player of the page that is open."""
@@ -14,6 +16,7 @@ class Player:
     def wait_for(self, hook: str, value: str) -> None:
         """Wait until ``data-<hook>`` has a value."""
         expect(self.root).to_have_attribute(f"data-{hook}", value)
+        come_late()
 
     def hook(self, name: str) -> str:
         return self.root.get_attribute(f"data-{name}") or ""
@@ -23,8 +26,9 @@ class Player:
         self.page.wait_for_function(
             "([root, count]) => Number(root.dataset.n) > count",
             arg=[self.root.element_handle(), count],
-            timeout=900_000,
+            timeout=1000 * PATIENCE_SECONDS,
         )
+        come_late()
         return int(self.hook("n"))
 
     def drawing(self) -> list[str]:

@@ -10,6 +10,7 @@ from engine.domain.run import Run, RunState
 from tests.e2e.conftest import House, is_fault
 from tests.e2e.seeding import alive, seed_run
 from tests.e2e.trainings import seed_training
+from tests.waiting import PATIENCE_SECONDS
 
 MOMENTS = 100
 FAILED_AFTER = 30
@@ -36,25 +37,36 @@ class Screen:
         path: Address below the front end; ``{found}`` and others are numbers of runs.
         shows: Text that is there once the page is complete.
         height: Of the window, in pixels.
-        moments: How many the player has when it has all.
+        drawn: Selectors of the parts that have to hold their data.
     """
 
     name: str
     path: str
     shows: str
     height: int = 1000
-    moments: int = 0
+    drawn: tuple[str, ...] = ()
+
+
+def live(moments: int) -> tuple[str, ...]:
+    """The parts of Live, where they hold that many moments."""
+    return (f".player[data-n='{moments}']", f".history[data-n='{moments}']", ".curves[data-n]")
 
 
 SCREENS = (
     Screen("runs", "/", "first search"),
     Screen("new-search", "/new", "Start the search"),
-    Screen("live", "/live?run={found}", "Dilated convolution 5x5", 1500, MOMENTS),
-    Screen("live-failed", "/live?run={failed}", "Event log", moments=FAILED_AFTER),
+    Screen("live", "/live?run={found}", "Dilated convolution 5x5", 1500, live(MOMENTS)),
+    Screen("live-failed", "/live?run={failed}", "Event log", drawn=live(FAILED_AFTER)),
     Screen("live-waiting", "/live?run={waiting}", "cpu is taken"),
-    Screen("training", "/live?run={training}", "Learning rate"),
+    Screen("training", "/live?run={training}", "Learning rate", drawn=(".curves[data-n]",)),
     Screen("architecture", "/architecture?run={found}", "Latency", 1500),
-    Screen("compare", "/compare?runs={found},{other}", "Settings that differ", 1500),
+    Screen(
+        "compare",
+        "/compare?runs={found},{other}",
+        "Settings that differ",
+        1500,
+        (".overlay[data-last]",),
+    ),
     Screen("engine", "/engine", "workstation"),
 )
 
@@ -93,17 +105,18 @@ def opened(
         timezone_id="UTC",
     )
     page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE_SECONDS)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.append(said.text) if is_fault(said) else None)
     page.goto(url)
-    page.get_by_text(screen.shows).first.wait_for(state="attached", timeout=60_000)
+    page.get_by_text(screen.shows).first.wait_for(state="attached")
     page.evaluate("document.fonts.ready")
-    page.wait_for_function(COMPLETE, timeout=60_000)
-    if screen.moments:
-        page.locator(f".player[data-n='{screen.moments}']").wait_for(timeout=60_000)
+    page.wait_for_function(COMPLETE)
+    for part in screen.drawn:
+        page.locator(part).first.wait_for(state="attached")
     page.wait_for_timeout(500)
-    page.wait_for_function(COMPLETE, timeout=60_000)
+    page.wait_for_function(COMPLETE)
     yield page
     context.close()
     assert errors == []

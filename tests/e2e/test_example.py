@@ -10,8 +10,9 @@ from playwright.sync_api import Page, expect
 
 from app.health_text import health_of
 from app.recording import is_recorded
-from tests.e2e.conftest import House, until
+from tests.e2e.conftest import House
 from tests.e2e.player import Player
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.process]
 
@@ -29,7 +30,7 @@ def engine_of_a_new_home(house: House, tmp_path: Path):
         )
         yield
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_a_new_home_has_something_to_look_at(house: House, engine_of_a_new_home, page: Page):

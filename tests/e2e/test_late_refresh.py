@@ -18,10 +18,11 @@ class LateRefresh:
 
     Attributes:
         is_sent: Whether it did so.
+        is_answered: Whether the server has answered it.
     """
 
     def __init__(self, page: Page) -> None:
-        self.is_sent = False
+        self.is_sent = self.is_answered = False
         self._refresh: bytes | None = None
         self._of = ""
         page.route_web_socket(re.compile("/_stcore/stream"), self._between)
@@ -34,10 +35,13 @@ class LateRefresh:
             server.send(frame)
 
         def answered(frame: str | bytes) -> None:
-            if self._refresh and not self.is_sent and self._begins_another(frame):
+            assert isinstance(frame, bytes)
+            said = ForwardMsg.FromString(frame)
+            if self._refresh and not self.is_sent and self._begins_another(said):
                 server.send(self._refresh)
                 self.is_sent = True
             browser.send(frame)
+            self.is_answered |= self.is_sent and ends_a_refresh(said)
 
         browser.on_message(asked)
         server.on_message(answered)
@@ -48,9 +52,7 @@ class LateRefresh:
         if rerun.is_auto_rerun:
             self._refresh, self._of = frame, rerun.page_script_hash
 
-    def _begins_another(self, frame: str | bytes) -> bool:
-        assert isinstance(frame, bytes)
-        said = ForwardMsg.FromString(frame)
+    def _begins_another(self, said: ForwardMsg) -> bool:
         return said.WhichOneof("type") == "new_session" and (
             said.new_session.page_script_hash != self._of
         )
@@ -59,6 +61,13 @@ class LateRefresh:
     def is_ready(self) -> bool:
         """Whether the browser has asked for a refresh."""
         return self._refresh is not None
+
+
+def ends_a_refresh(said: ForwardMsg) -> bool:
+    """Whether the server has drawn a part of a page, or found none to draw."""
+    return said.WhichOneof("type") == "script_finished" and (
+        said.script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
+    )
 
 
 def hurried(house: House, page: Page, late: LateRefresh, name: str) -> int:
@@ -72,8 +81,8 @@ def hurried(house: House, page: Page, late: LateRefresh, name: str) -> int:
 
 
 def answered(page: Page, late: LateRefresh) -> None:
-    """Wait until the late refresh has been answered, which leaves no trace on a page."""
-    while not late.is_sent:
+    """Wait until the late refresh has been answered, and could have emptied the page."""
+    while not late.is_answered:
         page.wait_for_timeout(100)
     page.wait_for_timeout(2000)
 

@@ -13,7 +13,7 @@ from app.recording import restore
 from engine.domain.config import make_training_config
 from engine.domain.genotype import to_json
 from engine.domain.run import RunState
-from tests.e2e.conftest import House, until
+from tests.e2e.conftest import House
 from tests.e2e.seeding import alive, seed_run
 from tests.e2e.trainings import seed_training
 from tests.engine.domain.genotypes import older_input_only
@@ -135,7 +135,6 @@ def test_queue_follows_a_new_priority(house: House, page: Page):
 
 
 def test_settings_are_examined_and_tried_before_a_search(house: House, engine, page: Page):
-    until(lambda: bool(house.studio.living_nodes()), "the engine to live")
     page.goto(f"{house.url}/new")
     page.get_by_role("button", name="Examine the data").click()
     expect(page.get_by_text("Good.").first).to_be_visible()

@@ -4,15 +4,19 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
 from engine.domain.run import RunState
-from tests.e2e.conftest import VIEWPORT, House, answers, free_port, until
+from tests.e2e.conftest import VIEWPORT, House, answers, stopped_clock
 from tests.e2e.player import Player
 from tests.e2e.seeding import CPU, Synthetic, alive, extend_run, seed_run
+from tests.ports import reserved_port
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.e2e
 
@@ -105,18 +109,15 @@ def test_three_thousand_moments_play_scrub_and_obey_keys(house: House, page: Pag
 
     page.get_by_label("Playing speed").select_option("300")
     player.slider.focus()
-    page.keyboard.press("Space")
-    player.wait_for("state", "playing")
-    page.wait_for_function(
-        "root => Number(root.dataset.step) > 3000", arg=player.root.element_handle()
-    )
-    page.keyboard.press("Space")
-    player.wait_for("state", "paused")
+    with stopped_clock(page):
+        page.keyboard.press("Space")
+        player.wait_for("state", "playing")
+        page.clock.run_for(2000)
+        page.keyboard.press("Space")
+        player.wait_for("state", "paused")
+    assert abs(int(player.hook("step")) - 6000) < 300
 
-    strip = page.locator("canvas.strip").first
-    box = strip.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator("canvas.strip").first.click()
     chosen = int(player.hook("step"))
     assert abs(chosen - 15_000) < 300
     expect(page).to_have_url(re.compile(rf"step={chosen}\b"))
@@ -176,7 +177,7 @@ def test_edge_tells_its_probabilities_on_focus(house: House, page: Page):
     expect(detail.locator("li")).to_have_count(8)
     shares = [int(text.rstrip(" %")) for text in detail.locator("em").all_text_contents()]
     assert shares == sorted(shares, reverse=True)
-    assert edge.get_attribute("aria-label", timeout=1000)
+    assert edge.get_attribute("aria-label")
 
 
 def test_zoom_of_a_curve_survives_twenty_live_updates(house: House, page: Page):
@@ -192,12 +193,12 @@ def test_zoom_of_a_curve_survives_twenty_live_updates(house: House, page: Page):
     plot = card.locator(".plot")
     everything = re.compile("-500$")
     expect(plot).to_have_attribute("data-range", everything)
-    box = card.locator(".u-over").bounding_box()
+    over = card.locator(".u-over")
+    box = over.bounding_box()
     assert box is not None
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 0.2 * box["width"], middle)
+    over.hover(position={"x": 0.2 * box["width"], "y": box["height"] / 2})
     page.mouse.down()
-    page.mouse.move(box["x"] + 0.6 * box["width"], middle, steps=5)
+    over.hover(position={"x": 0.6 * box["width"], "y": box["height"] / 2})
     page.mouse.up()
     expect(card).to_have_attribute("data-zoomed", "true")
     expect(plot).not_to_have_attribute("data-range", everything)
@@ -407,23 +408,31 @@ def test_plain_streamlit_run_feeds_the_player_without_the_api(
     """In a tab whose console is not read: Streamlit alone first asks in vain for its server."""
     page = browser.new_page(viewport=VIEWPORT)
     run = seed_run(house.studio.store, house.studio.artifacts, count=900)
-    port = free_port()
-    main = Path(__file__).parents[2] / "app" / "main.py"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(main), "--server.port", str(port)],
-        env=house.environment,
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"), "streamlit to answer")
-        page.goto(f"http://127.0.0.1:{port}/live?run={run.id}")
+    with plain_streamlit(house, tmp_path) as url:
+        page.goto(f"{url}/live?run={run.id}")
         player = Player(page)
         player.wait_for("n", "320")  # one in three of 900, and the ends of twenty epochs
         player.wait_for("step", "9000")
         player.wait_for("run", "completed")
-    finally:
         page.close()
-        process.terminate()
-        process.wait(20)
+
+
+@contextmanager
+def plain_streamlit(house: House, folder: Path) -> Iterator[str]:
+    """The address of the pages as Streamlit alone serves them."""
+    main = Path(__file__).parents[2] / "app" / "main.py"
+    with reserved_port() as port:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", str(main), "--server.port", str(port)],
+            env=house.environment,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            until(lambda: answers(f"{url}/_stcore/health"), "streamlit to answer")
+            yield url
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_SECONDS)

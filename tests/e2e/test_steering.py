@@ -6,9 +6,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from engine.domain.run import RunState
-from tests.e2e.conftest import House, until
+from tests.e2e.conftest import House
 from tests.e2e.player import Player
 from tests.e2e.seeding import alive, seed_run
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 

@@ -2,12 +2,14 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from engine.domain.snapshot import Snapshot
-from tests.e2e.conftest import House
+from tests.e2e.conftest import House, stopped_clock
 from tests.e2e.player import Player
 from tests.e2e.seeding import seed_run
+from tests.waiting import until
 
 WIRE_UNIT = 1 / 255
 """Frames carry probabilities as bytes."""
@@ -69,9 +71,10 @@ def test_all_parts_follow_the_slider_and_its_keys(house: House, page: Page):
     parts.all_show(810)
     moment = latest(house, 810)
     expected = [p for row in moment.probabilities["normal"] for p in row]
-    found = shares_in(parts.maps)
-    assert len(found) == len(expected)
-    assert max(abs(a - b) for a, b in zip(found, expected, strict=True)) <= WIRE_UNIT
+    until(
+        lambda: shares_in(parts.maps) == pytest.approx(expected, abs=WIRE_UNIT),
+        "the heat map to say what the moment holds",
+    )
     expect(page).to_have_url(re.compile(r"step=810"))
     expect(page.get_by_text("At step 810, by the rule of the search")).to_be_visible()
     page.keyboard.press("Home")
@@ -94,11 +97,17 @@ def test_curve_of_an_edge_says_its_probabilities_at_the_moment(house: House, pag
     parts = opened(house, page, step=1000)
     parts.history.locator(".names button").nth(5).click()
     expect(parts.history).to_have_attribute("data-edge", "normal 5")
-    values = parts.history.locator(".card").first.locator(".legend b")
+    shows(parts.history, "step", "1000")
+    page.mouse.move(0, 0)  # a chart says the values at the pointer, if it is there
     row = latest(house, 1000).probabilities["normal"][5]
-    for place, probability in enumerate(row):
-        said = float(values.nth(place).text_content().rstrip(" %"))
-        assert abs(said - 100 * probability) <= 0.5 + 100 * WIRE_UNIT
+    values = parts.history.locator(".card").first.locator(".legend b")
+    until(
+        lambda: (
+            [float(text.rstrip(" %")) for text in values.all_text_contents()]
+            == pytest.approx([100 * p for p in row], abs=0.5 + 100 * WIRE_UNIT)
+        ),
+        "the curve of the edge to say its probabilities",
+    )
 
 
 def test_expected_operations_of_a_node_are_those_of_the_probabilities(house: House, page: Page):
@@ -108,6 +117,7 @@ def test_expected_operations_of_a_node_are_those_of_the_probabilities(house: Hou
     draws = run.search.draws
     rows = [moment.probabilities["normal"][edge] for edge in members]
     expected = sum(1 - (1 - p) ** draws for row in rows for p in row)
+    shows(parts.history, "step", "1000")
     value = parts.history.locator(".card").nth(1).locator(".legend b").nth(3)
     assert abs(float(value.text_content()) - expected) <= 0.15
 
@@ -142,6 +152,7 @@ def test_two_clicks_show_everything_and_stay_at_the_moment(house: House, page: P
     parts = opened(house, page, step=800)
     chart = parts.curves.locator(".u-over").first
     chart.scroll_into_view_if_needed()
-    chart.dblclick(position={"x": 50, "y": 40})
-    page.wait_for_timeout(400)
+    with stopped_clock(page):
+        chart.dblclick(position={"x": 50, "y": 40})
+        page.clock.run_for(1000)
     parts.all_show(800)

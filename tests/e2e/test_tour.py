@@ -17,8 +17,9 @@ from sklearn.datasets import load_digits
 from app.advice import advise
 from app.health_text import health_of
 from engine.domain.run import RunState
-from tests.e2e.conftest import House, until
+from tests.e2e.conftest import House
 from tests.e2e.player import Player
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.process, pytest.mark.timeout(3000)]
 
@@ -47,7 +48,7 @@ def page(browser: Browser):
         viewport={"width": WIDTH, "height": HEIGHT}, accept_downloads=True, color_scheme="light"
     )
     page = context.new_page()
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(1000 * PATIENCE_SECONDS)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
@@ -104,7 +105,11 @@ def watch(house: House, page: Page, camera: Camera) -> None:
     player = Player(page)
     player.wait_for_more_than(4)
     assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == 0
-    until(lambda: house.studio.run(1).is_ended, "the search to end", seconds=900)
+    until(
+        lambda: house.studio.run(1).is_ended,
+        "the search to end",
+        patience_seconds=3 * PATIENCE_SECONDS,
+    )
     assert house.studio.run(1).state is RunState.COMPLETED
     player.wait_for("run", "completed")
     health = health_of(house.studio, house.studio.run(1))
@@ -132,7 +137,7 @@ def take_home(page: Page, camera: Camera) -> bytes:
     card.scroll_into_view_if_needed()
     card.get_by_role("button").first.click()
     download = page.locator(".st-key-download-onnx button")
-    expect(download).to_be_visible(timeout=300_000)
+    expect(download).to_be_visible()
     download.scroll_into_view_if_needed()
     camera.take("tour-4-onnx")
     with page.expect_download() as caught:

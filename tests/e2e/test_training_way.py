@@ -7,16 +7,20 @@ from playwright.sync_api import Page, expect
 
 from engine.domain.genotype import from_json, to_masks
 from engine.domain.run import RunState
-from tests.e2e.conftest import House, until
+from tests.e2e.conftest import House
 from tests.e2e.seeding import seed_run
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.process]
+
+SOME_STEPS = 12
+"""Before the first of two epochs has ended."""
 
 
 def test_what_a_search_found_is_trained_watched_and_tested(house: House, engine, page: Page):
     studio = house.studio
     search = seed_run(studio.store, studio.artifacts, count=20)
-    until(lambda: bool(studio.living_nodes()), "the engine to live")
+    house.gate.hold_runs(at=SOME_STEPS)
     page.goto(f"{house.url}/architecture?run={search.id}")
     expect(page.get_by_role("heading", name="Train this architecture")).to_be_visible()
     page.get_by_text("Settings", exact=True).click()
@@ -36,7 +40,9 @@ def test_what_a_search_found_is_trained_watched_and_tested(house: House, engine,
     cards = page.locator(".curves section.card")
     expect(cards).to_have_count(3)
     expect(cards.nth(1).locator("canvas")).to_be_visible()
-    until(lambda: studio.run(run.id).is_ended, "the training to end", seconds=240)
+    assert not studio.run(run.id).is_ended
+    house.gate.open()
+    until(lambda: studio.run(run.id).is_ended, "the training to end")
     ended = studio.run(run.id)
     assert ended.state is RunState.COMPLETED
     test = studio.series(run.id)

@@ -4,8 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from app.wiring import open_artifacts, open_store
 from engine.domain.config import make_config
 from engine.domain.run import Run, RunState
 from engine.runtime.identity import ProcessIdentity
+from tests.processes.gate import PROGRAM, Gate
+from tests.waiting import PATIENCE_SECONDS, until
 
-PATIENCE_SECONDS = 120.0
 DIGITS = {
     "data": "digits",
     "epochs": 5,
@@ -35,10 +35,15 @@ DIGITS = {
     "cpu_threads": 1,
 }
 ROOT = Path(__file__).parents[2]
+SOME_STEPS = 20
+"""In the midst of the second epoch, after the checkpoint of the first."""
+
+EGS = ("-m", "app.cli")
+"""The product's own command, which knows no gate."""
 
 
 class Studio:
-    """One database and artifact folder, and the engines that serve them."""
+    """One database and artifact folder, the engines that serve them, and the gate in their way."""
 
     def __init__(self, home: Path) -> None:
         self.environment = {
@@ -51,6 +56,7 @@ class Studio:
         self.store = open_store(settings)
         self.artifacts = open_artifacts(settings)
         self.home = home
+        self.gate = Gate(home)
         self.engine_log = home / "engine.log"
         self._engines: list[subprocess.Popen[bytes]] = []
         self._workers: set[ProcessIdentity] = set()
@@ -59,11 +65,12 @@ class Studio:
         return self.store.create(make_config({**DIGITS, **changes}), name="digits")
 
     def engine(
-        self, *options: str, rules: str = "", program: str = "tests.processes.start"
+        self, *options: str, rules: str = "", program: Sequence[str] = PROGRAM
     ) -> subprocess.Popen[bytes]:
+        """Start an engine, by default one whose runs and jobs wait at the gate."""
         with self.engine_log.open("a") as log:
             engine = subprocess.Popen(
-                [sys.executable, "-m", program, "engine", *options],
+                [sys.executable, *program, "engine", *options],
                 cwd=ROOT,
                 env={**self.environment, "TEST_RULES": rules},
                 stderr=log,
@@ -72,20 +79,48 @@ class Studio:
         return engine
 
     def until(self, run: Run, holds: Callable[[Run], object]) -> Run:
-        """The run as soon as it is as wanted; fails when it ends otherwise."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not holds(now := self.store.run(run.id)):
-            assert time.monotonic() < deadline, f"waited too long: {now}"
+        """The run once it is as wanted, and is to stay so; fails when it ends otherwise."""
+
+        def is_as_wanted() -> bool:
+            nonlocal now
+            now = self.store.run(run.id)
+            if holds(now):
+                return True
             assert not now.is_ended, f"it ended: {now}"
-            time.sleep(0.02)
+            return False
+
+        now = run
+        until(is_as_wanted, f"what was wanted of run {run.id}")
         return now
 
     def until_state(self, run: Run, state: RunState) -> Run:
         return self.until(run, lambda now: now.state is state)
 
-    def until_step(self, run: Run, step: int) -> Run:
-        """As soon as the run has done that many steps and its process is known."""
-        return self.until(run, lambda now: now.handle is not None and now.progress.step >= step)
+    def hold(self, run: Run, *, at: int = SOME_STEPS, rules: str = "") -> subprocess.Popen[bytes]:
+        """Start an engine; return it once the run waits at the gate after that many steps."""
+        self.gate.hold_runs(at=at)
+        engine = self.engine(rules=rules)
+        self.until_held(run, at)
+        return engine
+
+    def until_held(self, run: Run, step: int) -> Run:
+        """Once the run waits at the gate after that many steps, and its process is known."""
+        held = self.until(run, lambda now: now.handle is not None and now.progress.step >= step)
+        assert held.progress.step == step, f"the gate was closed too late for {held}"
+        return held
+
+    def until_serving(self, engine: subprocess.Popen[bytes]) -> None:
+        """Once an engine is the one of this machine."""
+        process = ProcessIdentity.of(engine.pid).to_json()
+        until(
+            lambda: process in [node.process for node in self.store.nodes()], "an engine to serve"
+        )
+
+    def until_adopted(self, run: Run) -> None:
+        """Once another engine has said that it found the run running."""
+        attempt = self.store.run(run.id).attempt
+        found = f"run {run.id} (attempt {attempt}) was running already"
+        until(lambda: found in self.engine_log.read_text(), f"an engine to find run {run.id}")
 
     def worker(self, run: Run) -> psutil.Process:
         """The living process of a run."""
@@ -99,13 +134,15 @@ class Studio:
 
     def suspend(self, process: psutil.Process) -> None:
         """Freeze a process at a moment at which it does not hold the database."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        process.suspend()
-        while not self._is_writable():
-            assert time.monotonic() < deadline
-            process.resume()
-            time.sleep(0.02)
+
+        def is_out_of_the_way() -> bool:
             process.suspend()
+            if self._is_writable():
+                return True
+            process.resume()
+            return False
+
+        until(is_out_of_the_way, "a process to leave the database")
 
     def _is_writable(self) -> bool:
         with closing(sqlite3.connect(self.home / "studio.db", timeout=0.0)) as database:
@@ -145,10 +182,14 @@ class Studio:
 
 def until_gone(process: psutil.Process) -> None:
     """Return when a process has ended; a zombie has."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline, f"{process} lives on"
-        time.sleep(0.02)
+
+    def is_gone() -> bool:
+        try:
+            return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    until(is_gone, f"the end of {process}")
 
 
 def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -171,7 +212,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     """The result of the search of ``DIGITS`` by ``egs engine`` that nobody disturbed."""
     studio = Studio(tmp_path_factory.mktemp("undisturbed"))
     run = studio.create()
-    assert studio.engine("--until-idle", program="app.cli").wait(PATIENCE_SECONDS) == 0
+    assert studio.engine("--until-idle", program=EGS).wait(PATIENCE_SECONDS) == 0
     assert studio.store.run(run.id).state is RunState.COMPLETED
     yield studio.result(run)
     studio.close()

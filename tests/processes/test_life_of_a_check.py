@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ from engine.domain.config import make_config
 from engine.domain.jobs import JobState
 from engine.runtime.identity import ProcessIdentity
 from tests.engine.data.bad_data import image_folder
-from tests.processes.conftest import PATIENCE_SECONDS, ROOT, Studio
+from tests.processes.conftest import ROOT, Studio
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.process
 
@@ -31,7 +31,7 @@ def test_check_on_the_command_line_is_answered_by_an_engine(studio: Studio, tmp_
         capture_output=True,
         text=True,
         check=False,
-        timeout=2 * PATIENCE_SECONDS,
+        timeout=PATIENCE_SECONDS,
     )
     assert ended.returncode == 0, ended.stderr
     answers = json.loads(ended.stdout)
@@ -54,14 +54,13 @@ def test_a_killed_check_is_taken_again(studio: Studio, tmp_path: Path) -> None:
         studio.store.ask_job(None, question.kind, question.arguments)
         for question in (data_question(config), preflight_question(config))
     )
-    engine = studio.engine("--until-idle", program="app.cli")
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (handle := studio.store.job(first.id).handle) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process = ProcessIdentity.from_json(handle).process()
+    studio.gate.hold_jobs()
+    engine = studio.engine("--until-idle")
+    until(lambda: studio.store.job(first.id).handle is not None, "an engine to take the check")
+    process = ProcessIdentity.from_json(studio.store.job(first.id).handle).process()
     assert process is not None
     process.kill()
+    studio.gate.open()
     assert engine.wait(PATIENCE_SECONDS) == 0
     examined, flown = studio.store.job(first.id), studio.store.job(second.id)
     assert (examined.state, examined.attempt, examined.crashes) == (JobState.DONE, 2, 1)

@@ -8,7 +8,8 @@ import pytest
 from engine.domain.config import make_training_config
 from engine.domain.run import Request, Run, RunState
 from tests.engine.evaluate.conftest import IMAGES
-from tests.processes.conftest import PATIENCE_SECONDS, Studio, assert_same
+from tests.processes.conftest import EGS, SOME_STEPS, Studio, assert_same
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.process
 
@@ -23,7 +24,6 @@ SETTINGS = {
     "flip": True,
     "cpu_threads": 1,
 }
-SOME_STEPS = 20
 
 
 def queued(studio: Studio, **changes: Any) -> Run:
@@ -35,7 +35,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     """The result of the training of ``SETTINGS`` by ``egs engine`` that nobody disturbed."""
     studio = Studio(tmp_path_factory.mktemp("undisturbed"))
     run = queued(studio)
-    assert studio.engine("--until-idle", program="app.cli").wait(PATIENCE_SECONDS) == 0
+    assert studio.engine("--until-idle", program=EGS).wait(PATIENCE_SECONDS) == 0
     ended = studio.store.run(run.id)
     assert ended.state is RunState.COMPLETED
     assert ended.progress.score_name == "test_accuracy"
@@ -47,11 +47,13 @@ def test_a_training_killed_twice_ends_bit_for_bit_like_one_that_was_never_distur
     studio: Studio, undisturbed: dict[str, Any]
 ) -> None:
     run = queued(studio)
-    studio.engine()
-    for attempt, step in ((1, SOME_STEPS), (2, 2 * SOME_STEPS)):
-        studio.until(run, lambda now, attempt=attempt: now.attempt == attempt)
-        studio.until_step(run, step)
-        studio.worker(run).kill()
+    studio.hold(run)
+    studio.worker(run).kill()
+    studio.until(run, lambda now: now.attempt == 2)
+    studio.gate.hold_runs(at=2 * SOME_STEPS)
+    studio.until_held(run, 2 * SOME_STEPS)
+    studio.worker(run).kill()
+    studio.gate.open()
     ended = studio.until_state(run, RunState.COMPLETED)
     assert ended.attempt == 3
     assert_same(studio.result(run), undisturbed)
@@ -61,11 +63,11 @@ def test_a_paused_training_ends_like_one_that_was_never_paused_and_is_tested_onc
     studio: Studio, undisturbed: dict[str, Any]
 ) -> None:
     run = queued(studio)
-    studio.engine()
-    studio.until_step(run, SOME_STEPS)
+    studio.hold(run)
     studio.store.ask(run.id, Request.PAUSE)
     paused = studio.until_state(run, RunState.PAUSED)
-    assert studio.store.checkpoints(run.id)[-1].step == paused.progress.step
+    assert studio.store.checkpoints(run.id)[-1].step == paused.progress.step == SOME_STEPS
+    studio.gate.open()
     studio.store.transition(run.id, RunState.QUEUED, why="resumed")
     ended = studio.until_state(run, RunState.COMPLETED)
     assert ended.attempt == 2
