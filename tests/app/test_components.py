@@ -262,7 +262,6 @@ def test_refused_address_ends_with_a_sentence_and_code_two(tmp_path: Path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert ended.returncode == 2
     assert "EGS_ALLOW_REMOTE=1" in ended.stderr
@@ -276,7 +275,6 @@ def test_process_of_the_browser_never_loads_torch(tmp_path: Path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.strip() == ""

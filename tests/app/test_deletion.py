@@ -62,7 +62,7 @@ def test_the_next_deletion_finishes_a_killed_one(studio: Studio, tmp_path: Path)
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=delete_and_die, args=(tmp_path, killed.id))
     process.start()
-    process.join(60)
+    process.join()
     assert process.exitcode == -signal.SIGKILL
     with pytest.raises(NotFound):
         studio.run(killed.id)

@@ -157,7 +157,6 @@ def test_waiting_gives_the_test_figure_of_each_seed_with_mean_and_spread(studio,
         [sys.executable, "-m", "app.cli", *command],
         capture_output=True,
         text=True,
-        timeout=200,
         check=False,
     )
     assert said.returncode == 0, said.stderr

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from storage.artifacts import FolderArtifacts, FsspecArtifacts
 from storage.memory_store import MemoryStore
 from storage.sql_store import SqlStore
 from tests.contracts.samples import HeldClock
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 def _postgres_binary(name: str) -> str | None:
@@ -73,20 +73,20 @@ def postgres_server() -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(PATIENCE_SECONDS)
         shutil.rmtree(folder)
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
+    def answers() -> bool:
         assert server.poll() is None, "the PostgreSQL server ended"
         try:
             psycopg.connect(address).close()
         except psycopg.OperationalError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError("the PostgreSQL server does not answer")
+            return False
+        return True
+
+    until(answers, "the PostgreSQL server to answer")
 
 
 @contextmanager

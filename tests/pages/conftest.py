@@ -11,6 +11,7 @@ from streamlit.util import calc_hash
 from app.frontend import api_mounted, open_frontend
 from app.settings import Settings
 from app.studio import Studio
+from tests.waiting import PATIENCE_SECONDS
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 OpenPage = Callable[..., AppTest]
@@ -35,7 +36,7 @@ def page(studio: Studio) -> OpenPage:
     """Open a page by its address, with query parameters."""
 
     def opened(address: str = "", **query: object) -> AppTest:
-        test = AppTest.from_file(str(MAIN), default_timeout=60)
+        test = AppTest.from_file(str(MAIN), default_timeout=PATIENCE_SECONDS)
         for key, value in query.items():
             test.query_params[key] = str(value)
         test._page_hash = calc_hash(address)

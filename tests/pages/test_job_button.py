@@ -1,5 +1,7 @@
 """The button that asks an engine for something, through all that can become of it."""
 
+from datetime import timedelta
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -9,6 +11,7 @@ from engine.domain.config import SearchConfig
 from engine.domain.jobs import JobState
 from engine.domain.ports import Device, Node
 from tests.pages.conftest import words
+from tests.waiting import PATIENCE_SECONDS
 
 PAGE = """
 import streamlit as st
@@ -31,7 +34,7 @@ job_button(
 @pytest.fixture
 def page(studio: Studio) -> AppTest:
     studio.store.create(SearchConfig(), name="run")
-    return AppTest.from_string(PAGE, default_timeout=60).run()
+    return AppTest.from_string(PAGE, default_timeout=PATIENCE_SECONDS).run()
 
 
 def labels(page: AppTest) -> list[str]:
@@ -40,7 +43,8 @@ def labels(page: AppTest) -> list[str]:
 
 def engine_lives(studio: Studio) -> None:
     device = Device("cpu", None, "CPU", 1)
-    node = Node("m1", "process", studio.clock.now(), (device,))
+    tomorrow = studio.clock.now() + timedelta(days=1)
+    node = Node("m1", "process", tomorrow, (device,))
     studio.store.register_node(node, stale_seconds=30)
 
 
@@ -71,7 +75,7 @@ def test_the_answer_is_shown_and_stays(studio: Studio, page: AppTest) -> None:
     page.run()
     assert "median 1.5 ms" in words(page)
     assert labels(page) == []
-    reloaded = AppTest.from_string(PAGE, default_timeout=60).run()
+    reloaded = AppTest.from_string(PAGE, default_timeout=PATIENCE_SECONDS).run()
     assert "median 1.5 ms" in words(reloaded)
 
 
@@ -103,7 +107,7 @@ def test_a_question_that_is_refused_leaves_the_button_and_says_why(
     studio: Studio, page: AppTest
 ) -> None:
     child = PAGE.replace('"latency",\n    {"batch": 3}', '"child",\n    {}')
-    page = AppTest.from_string(child, default_timeout=60).run()
+    page = AppTest.from_string(child, default_timeout=PATIENCE_SECONDS).run()
     page.button[0].click().run()
     assert not page.exception
     assert labels(page) == ["Measure latency"]

@@ -17,6 +17,7 @@ from pages.runs import ROWS_ON_A_PAGE
 from tests.e2e.seeding import alive, seed_run
 from tests.e2e.trainings import seed_training
 from tests.pages.conftest import OpenPage, words
+from tests.waiting import PATIENCE_SECONDS
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -232,7 +233,9 @@ def test_a_single_search_can_be_cloned(studio: Studio):
     training = seed_training(studio, search)
 
     def offered(*ids: int) -> bool:
-        test = AppTest.from_function(_ticked, args=(list(ids),), default_timeout=60).run()
+        test = AppTest.from_function(
+            _ticked, args=(list(ids),), default_timeout=PATIENCE_SECONDS
+        ).run()
         assert not test.exception
         return "Clone" in [button.label for button in test.button]
 

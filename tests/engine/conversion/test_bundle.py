@@ -91,7 +91,6 @@ def verified(folder: Path, libraries: Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-I", "-S", "-c", program],
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
         cwd=folder.parent,
     )
@@ -123,7 +122,6 @@ def test_without_its_libraries_the_check_says_what_to_install(folder):
         [sys.executable, "-I", "-S", str(folder / "verify.py")],
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 1

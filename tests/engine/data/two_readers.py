@@ -7,8 +7,7 @@ from threading import Event
 from typing import Any
 
 from engine.data.images import Report
-
-LATEST_SECONDS = 60.0
+from tests.waiting import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ def two_readers(read: Callable[[Report], Any]) -> tuple[Reader, Reader]:
     def first(sentence: str) -> None:
         said[0].append(sentence)
         first_is_at_it.set()
-        assert second_has_spoken.wait(LATEST_SECONDS)
+        assert second_has_spoken.wait(PATIENCE_SECONDS)
 
     def second(sentence: str) -> None:
         said[1].append(sentence)
@@ -35,6 +34,6 @@ def two_readers(read: Callable[[Report], Any]) -> tuple[Reader, Reader]:
 
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(read, first)
-        assert first_is_at_it.wait(LATEST_SECONDS)
+        assert first_is_at_it.wait(PATIENCE_SECONDS)
         other = pool.submit(read, second)
         return Reader(one.result(), said[0]), Reader(other.result(), said[1])

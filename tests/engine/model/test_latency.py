@@ -1,4 +1,4 @@
-import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -7,13 +7,14 @@ from torch import Tensor, nn
 from engine.model.latency import measure_latency
 
 
-class Sleeping(nn.Module):
-    """Takes a known time, every third pass three times as long, and counts its passes."""
+class Slow(nn.Module):
+    """Takes a known time on a clock of its own, every third pass three times as long as others."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(1))
         self.passes = 0
+        self.seconds = 0.0
         self.modes: set[bool] = set()
         self.gradients: set[bool] = set()
 
@@ -21,19 +22,21 @@ class Sleeping(nn.Module):
         self.passes += 1
         self.modes.add(self.training)
         self.gradients.add((inputs * self.weight).requires_grad)
-        time.sleep(0.006 if self.passes % 3 == 0 else 0.002)
+        self.seconds += 0.006 if self.passes % 3 == 0 else 0.002
         return inputs
 
 
-def test_median_and_quartiles_are_those_of_the_passes_after_the_warm_up() -> None:
-    network = Sleeping().train()
+def test_median_and_quartiles_are_those_of_the_passes_after_the_warm_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = Slow().train()
+    clock = SimpleNamespace(perf_counter=lambda: network.seconds)
+    monkeypatch.setattr("engine.model.latency.time", clock)
     found = measure_latency(network, torch.zeros(4, 1), batch=4, warmup=3, repeats=15)
     assert network.passes == 18
     assert network.modes == network.gradients == {False}
     assert network.training
-    assert 2.0 <= found.median_ms < 5.9
-    assert found.low_ms <= found.median_ms
-    assert found.high_ms >= 6.0
+    assert (found.low_ms, found.median_ms, found.high_ms) == pytest.approx((2.0, 2.0, 6.0))
     assert (found.device, found.batch, found.threads) == ("cpu", 4, torch.get_num_threads())
 
 

@@ -17,6 +17,7 @@ from engine.runtime.identity import ProcessIdentity
 from engine.runtime.launchers.local import LocalLauncher
 from engine.runtime.supervisor import Supervisor
 from storage.sql_store import SqlStore
+from tests.waiting import PATIENCE_SECONDS
 
 EMPTY_CATALOG = Catalog((), (), (), ())
 
@@ -93,7 +94,7 @@ class Machine:
             process = identity.process()
             if process is not None:
                 process.kill()
-                process.wait(30)
+                process.wait(PATIENCE_SECONDS)
             assert self.launcher.probe(identity.to_json()) == "ended"
         self.store.close()
 

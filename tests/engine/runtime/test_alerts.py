@@ -18,6 +18,7 @@ from engine.runtime.alerts import Alerts
 from storage.artifacts import FolderArtifacts
 from storage.memory_store import MemoryStore
 from tests.e2e.seeding import Synthetic, extend_run, seed_run
+from tests.waiting import PATIENCE_SECONDS
 
 Taken = Queue[dict[str, Any]]
 
@@ -30,6 +31,12 @@ def store() -> MemoryStore:
 @pytest.fixture
 def artifacts(tmp_path) -> FolderArtifacts:
     return FolderArtifacts(tmp_path / "a")
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give an address that answers all the time that it needs."""
+    monkeypatch.setattr("engine.runtime.alerts.TIMEOUT_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -79,8 +86,8 @@ def test_a_run_that_ends_is_told_once(store, artifacts, listening):
     run = seed_run(store, artifacts, count=20, name="later")
     for _ in range(3):
         alerts.tick()
-    alerts.close()
-    message = taken.get(timeout=30)
+    alerts.close(seconds=PATIENCE_SECONDS)
+    message = taken.get(timeout=PATIENCE_SECONDS)
     assert taken.empty()
     assert (message["run"], message["event"], message["uid"]) == (run.id, "completed", run.uid)
     assert message["score"] == run.progress.score
@@ -98,8 +105,8 @@ def test_a_failure_is_told_with_its_sentence(store, artifacts, listening):
     alerts = Alerts(store, address)
     run = seed_run(store, artifacts, count=20, upto=5, state=RunState.FAILED)
     alerts.tick()
-    alerts.close()
-    message = taken.get(timeout=30)
+    alerts.close(seconds=PATIENCE_SECONDS)
+    message = taken.get(timeout=PATIENCE_SECONDS)
     assert message["event"] == "failed"
     assert run.error in message["text"]
 
@@ -115,8 +122,8 @@ def test_a_search_that_is_stuck_is_told_while_it_runs(store, artifacts, listenin
     extend_run(store, run, flat, 1, 30)
     for _ in range(3):
         alerts.tick()
-    alerts.close()
-    message = taken.get(timeout=30)
+    alerts.close(seconds=PATIENCE_SECONDS)
+    message = taken.get(timeout=PATIENCE_SECONDS)
     assert taken.empty()
     assert (message["event"], message["state"]) == ("stuck", "running")
     assert message["verdict"] == "stuck"
@@ -133,7 +140,7 @@ def test_an_address_that_takes_nothing_is_noted_and_holds_up_nobody(store, artif
     alerts = Alerts(store, "http://127.0.0.1:9/", send=refuse)
     run = seed_run(store, artifacts, count=20)
     alerts.tick()
-    alerts.close()
+    alerts.close(seconds=PATIENCE_SECONDS)
     assert tried == ["completed"] * 3
     assert "nobody there" in store.events(run.id)[-1].text
 
@@ -146,7 +153,7 @@ def test_a_server_that_is_no_web_server_does_not_end_the_telling(store, artifact
     alerts = Alerts(store, babbling)
     runs = [seed_run(store, artifacts, count=20, name=name) for name in ("one", "two")]
     alerts.tick()
-    alerts.close(seconds=60)
+    alerts.close(seconds=PATIENCE_SECONDS)
     assert all("SSH-2.0-OpenSSH_9.2" in line for line in last_lines(store, *runs))
 
 
@@ -155,7 +162,7 @@ def test_an_address_that_is_none_is_noted_for_every_run(store, artifacts, addres
     alerts = Alerts(store, address)
     runs = [seed_run(store, artifacts, count=20, name=name) for name in ("one", "two")]
     alerts.tick()
-    alerts.close(seconds=60)
+    alerts.close(seconds=PATIENCE_SECONDS)
     assert all("The webhook did not take" in line for line in last_lines(store, *runs))
 
 
@@ -168,6 +175,6 @@ def test_a_run_that_is_deleted_while_it_is_told_of_does_not_end_the_telling(stor
     alerts = Alerts(store, "http://127.0.0.1:9/", send=delete_one_and_refuse)
     kept, _ = (seed_run(store, artifacts, count=20, name=name) for name in ("kept", "gone"))
     alerts.tick()
-    alerts.close(seconds=60)
+    alerts.close(seconds=PATIENCE_SECONDS)
     assert [run.id for run in store.runs()] == [kept.id]
     assert "nobody there" in store.events(kept.id)[-1].text

@@ -1,7 +1,6 @@
 """The engine's place for jobs: a real database, a clock moved by hand, real processes."""
 
 import sys
-import time
 from dataclasses import replace
 
 import psutil
@@ -15,6 +14,7 @@ from engine.runtime.identity import ProcessIdentity
 from engine.runtime.job_place import device_for_job
 from engine.runtime.supervisor import Supervisor
 from tests.engine.runtime.conftest import Machine, sleeping_command
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.process
 
@@ -77,7 +77,7 @@ def test_a_process_whose_job_is_over_is_ended(machine: Machine) -> None:
     process = process_of(machine, job)
     machine.store.finish_job(job.id, 1, result={})
     supervisor.tick()
-    process.wait(30)
+    process.wait(PATIENCE_SECONDS)
 
 
 def test_a_process_whose_run_was_deleted_is_ended(machine: Machine) -> None:
@@ -88,7 +88,7 @@ def test_a_process_whose_run_was_deleted_is_ended(machine: Machine) -> None:
     process = process_of(machine, job)
     machine.store.delete(job.run_id)
     supervisor.tick()
-    process.wait(30)
+    process.wait(PATIENCE_SECONDS)
     assert machine.store.jobs() == []
 
 
@@ -98,7 +98,7 @@ def test_a_killed_process_is_followed_by_another_one(machine: Machine) -> None:
     supervisor.tick()
     process = process_of(machine, job)
     process.kill()
-    process.wait(30)
+    process.wait(PATIENCE_SECONDS)
     supervisor.tick()
     waiting = machine.store.job(job.id)
     assert (waiting.state, waiting.crashes) == (JobState.WAITING, 1)
@@ -113,8 +113,8 @@ def test_three_dead_processes_fail_the_job_with_the_last_words(machine: Machine)
     for attempt in (1, 2, 3):
         supervisor.tick()
         assert machine.store.job(job.id).attempt == attempt
-        while machine.launcher.probe(machine.launcher.started[-1].to_json()) == "running":
-            time.sleep(0.02)
+        handle = machine.launcher.started[-1].to_json()
+        until(lambda handle=handle: machine.launcher.probe(handle) == "ended", "its end")
         supervisor.tick()
     failed = machine.store.job(job.id)
     assert failed.state is JobState.FAILED
@@ -145,7 +145,7 @@ def test_a_job_that_works_longer_than_fifteen_minutes_is_ended(machine: Machine)
     assert process.is_running()
     machine.clock.forward(2)
     supervisor.tick()
-    process.wait(30)
+    process.wait(PATIENCE_SECONDS)
     supervisor.tick()
     failed = machine.store.job(job.id)
     assert (failed.state, failed.error) == (
@@ -174,7 +174,7 @@ def test_the_next_engine_watches_the_process_of_the_one_before(machine: Machine)
     working = machine.store.job(job.id)
     assert (working.state, working.attempt) == (JobState.WORKING, 1)
     process.kill()
-    process.wait(30)
+    process.wait(PATIENCE_SECONDS)
     second.tick()
     assert machine.store.job(job.id).state is JobState.WAITING
 

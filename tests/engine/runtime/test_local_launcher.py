@@ -1,8 +1,6 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -11,6 +9,8 @@ import pytest
 from engine.domain.ports import Device
 from engine.runtime.identity import ProcessIdentity
 from engine.runtime.launchers.local import LocalLauncher
+from tests.processes.conftest import until_gone
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.process
 
@@ -28,13 +28,6 @@ DEAF = [
 ]
 
 
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def launcher(tmp_path: Path) -> LocalLauncher:
     return LocalLauncher(tmp_path / "logs")
@@ -45,22 +38,22 @@ def test_a_worker_runs_in_its_own_session_and_can_be_ended(launcher: LocalLaunch
     pid = ProcessIdentity.from_json(handle).pid
     assert launcher.probe(handle) == "running"
     assert os.getsid(pid) == pid
-    until(lambda: launcher.logs(1, 1) == "up\n")
-    launcher.stop(handle, grace_seconds=60)
-    until(lambda: launcher.probe(handle) == "ended")
-    launcher.stop(handle, grace_seconds=60)
+    until(lambda: launcher.logs(1, 1) == "up\n", "its first word")
+    launcher.stop(handle, grace_seconds=PATIENCE_SECONDS)
+    until(lambda: launcher.probe(handle) == "ended", "its end")
+    launcher.stop(handle, grace_seconds=PATIENCE_SECONDS)
 
 
 def test_a_worker_that_ignores_the_signal_is_killed_with_all_it_started(
     launcher: LocalLauncher,
 ) -> None:
     handle = launcher.submit(1, 1, DEAF, CPU)
-    until(lambda: launcher.logs(1, 1).endswith("\n"))
+    until(lambda: launcher.logs(1, 1).endswith("\n"), "its first word")
     child = psutil.Process(int(launcher.logs(1, 1)))
     launcher.stop(handle, grace_seconds=0.2)
     launcher.stop(handle, grace_seconds=0.2)
-    until(lambda: launcher.probe(handle) == "ended")
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: launcher.probe(handle) == "ended", "its end")
+    until_gone(child)
 
 
 def test_another_launcher_finds_and_ends_the_same_process(
@@ -69,15 +62,15 @@ def test_another_launcher_finds_and_ends_the_same_process(
     handle = launcher.submit(1, 1, SLEEP, CPU)
     later = LocalLauncher(tmp_path / "logs")
     assert later.probe(handle) == "running"
-    later.stop(handle, grace_seconds=60)
-    until(lambda: later.probe(handle) == "ended")
+    later.stop(handle, grace_seconds=PATIENCE_SECONDS)
+    until(lambda: later.probe(handle) == "ended", "its end")
     assert launcher.probe(handle) == "ended"
 
 
 def test_a_zombie_is_dead() -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
     identity = ProcessIdentity.of(child.pid)
-    until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE, "its end")
     assert identity.process() is None
     child.wait()
 
@@ -104,7 +97,7 @@ def test_a_worker_sees_its_own_gpu_or_none(
 ) -> None:
     show = "import os; print(repr(os.environ['CUDA_VISIBLE_DEVICES']))"
     handle = launcher.submit(5, 2, [sys.executable, "-c", show], device)
-    until(lambda: launcher.probe(handle) == "ended")
+    until(lambda: launcher.probe(handle) == "ended", "its end")
     assert launcher.logs(5, 2) == f"{visible!r}\n"
     assert launcher.logs(5, 2, tail_bytes=1) == "\n"
     assert launcher.logs(5, 3) == ""

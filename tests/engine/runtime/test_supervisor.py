@@ -10,6 +10,7 @@ from engine.runtime.failures import last_words
 from engine.runtime.identity import ProcessIdentity
 from engine.runtime.rules import Rules, patience_seconds
 from tests.engine.runtime.conftest import Machine
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.process
 
@@ -90,7 +91,7 @@ def test_a_search_without_progress_is_ended_and_tried_again(machine: Machine) ->
     assert process.is_running()
     machine.clock.forward(2)
     supervisor.tick()
-    process.wait(30)
+    process.wait(PATIENCE_SECONDS)
     supervisor.tick()
     again = machine.store.run(run.id)
     assert (again.state, again.attempt, again.crashes) == (RunState.RUNNING, 2, 1)
@@ -107,7 +108,7 @@ def test_a_search_that_never_gets_anywhere_fails_after_five_attempts(machine: Ma
         process = machine.process(run)
         machine.clock.forward(601)
         supervisor.tick()
-        process.wait(30)
+        process.wait(PATIENCE_SECONDS)
         supervisor.tick()
     failed = machine.store.run(run.id)
     assert (failed.state, failed.failure) == (RunState.FAILED, FailureReason.CRASHED)
@@ -143,7 +144,7 @@ def test_a_stop_that_is_not_heard_is_enforced_after_thirty_seconds(machine: Mach
     assert process.is_running()
     machine.clock.forward(2)
     supervisor.tick()
-    process.wait(30)
+    process.wait(PATIENCE_SECONDS)
     supervisor.tick()
     assert state(machine, run) is RunState.STOPPED
 
@@ -156,7 +157,7 @@ def test_a_pause_is_kept_when_the_process_dies_first(machine: Machine) -> None:
     process = machine.process(run)
     machine.store.ask(run.id, Request.PAUSE)
     process.kill()
-    process.wait(30)
+    process.wait(PATIENCE_SECONDS)
     supervisor.tick()
     assert state(machine, run) is RunState.PAUSED
 
