@@ -21,6 +21,8 @@ FRONT_END = (*MODULE, "app.serve")
 TAIL_BYTES = 4000
 SHORT_LIFE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 30.0
+ANSWER_SECONDS = 2.0
+"""A front end that takes longer to say that it is there is not."""
 
 
 class ProcessEnded(StudioError):
@@ -140,7 +142,9 @@ def url_of(settings: Settings) -> str:
 def is_serving(settings: Settings) -> bool:
     """Whether the front end answers."""
     try:
-        with urllib.request.urlopen(f"{url_of(settings)}/_stcore/health", timeout=2) as answer:
+        with urllib.request.urlopen(
+            f"{url_of(settings)}/_stcore/health", timeout=ANSWER_SECONDS
+        ) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, HTTPException, OSError):
         return False

@@ -384,7 +384,7 @@ def test_a_file_of_the_same_name_in_this_folder_is_not_run(tmp_path, command):
 @pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_up_serves_the_pages_and_an_engine_and_ends_both(home, store, number):
-    process = start("up")
+    process = start("egs", "up", program=PROGRAM)
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.strip() == f"EGS Studio is at http://127.0.0.1:{os.environ['EGS_PORT']}"
@@ -398,8 +398,9 @@ def test_up_serves_the_pages_and_an_engine_and_ends_both(home, store, number):
 
 
 @pytest.mark.process
-def test_up_starts_killed_children_again_and_a_second_up_is_refused(home, store, egs):
-    process = start("up")
+def test_up_starts_killed_children_again_and_a_second_up_is_refused(home, store, egs, monkeypatch):
+    monkeypatch.setattr(processes, "ANSWER_SECONDS", PATIENCE_SECONDS)
+    process = start("egs", "up", program=PROGRAM)
     assert process.stdout is not None
     assert "EGS Studio is at" in process.stdout.readline()
     until(lambda: len(store.nodes()) == 1, "the engine")

@@ -1,7 +1,7 @@
 """Starts what ``egs`` starts, with a gate for runs and jobs that tests close.
 
 ``engine``, ``worker`` and ``job`` are those of the command; ``egs`` is the command itself, whose
-engines are these.
+engines are these, and which is as patient as tests are.
 """
 
 import logging
@@ -25,6 +25,7 @@ from engine.runtime.rules import Rules
 from engine.runtime.supervisor import Supervisor
 from engine.runtime.worker import work
 from tests.processes.gate import PROGRAM, Gate, hold
+from tests.waiting import PATIENCE_SECONDS
 
 
 def worker_command(run_id: int, attempt: int) -> list[str]:
@@ -84,13 +85,14 @@ def work_out_job(settings: Settings, job_id: int, attempt: int) -> int:
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings = Settings.from_environment()
     what, *numbers = sys.argv[1:]
     if what == "egs":
         sys.argv[:2] = ["egs"]
         processes.ENGINE = (*PROGRAM, "engine")
-        cli.main()
+        processes.ANSWER_SECONDS = cli.SERVE_SECONDS = cli.END_SECONDS = PATIENCE_SECONDS
+        cli.main()  # ends this process
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    settings = Settings.from_environment()
     if what == "engine":
         engine(settings)
         return 0
