@@ -27,6 +27,7 @@ from engine.runtime.latency_job import assemble
 from engine.runtime.worker import Exit, work
 from engine.search.build import build_search
 from engine.search.checkpoint import load_checkpoint
+from engine.spaces import SPACES
 from storage.artifacts import FolderArtifacts
 from storage.sql_store import SqlStore
 from tests.contracts.samples import checkpoint_at
@@ -251,13 +252,17 @@ def test_the_latency_of_a_network_is_measured_with_its_quartiles(studio: Studio,
 def test_the_latency_of_a_code_and_of_the_runs_own_architecture(studio: Studio, run: Run) -> None:
     space = studio.store.space_of(run)
     assert space is not None
-    masks = {kind: [1] * len(space.edges) for kind in space.cell_kinds}
+    masks = {kind: [1 << 3] * len(space.edges) for kind in space.cell_kinds}
     assert studio.answer(run, "latency", {"masks": masks}).state is JobState.DONE
     assert studio.answer(run, "latency", {}).state is JobState.DONE
+    nothing = {kind: [1] * len(space.edges) for kind in space.cell_kinds}
+    refused = studio.answer(run, "latency", {"masks": nothing})
+    assert refused.error is not None
+    assert "no path from the image to the scores" in refused.error
 
 
 def test_a_pass_of_a_language_model_is_one_window_of_text() -> None:
-    space = SearchSpace("r", "R", ("recurrent",), 1, 2, ("none", "tanh", "relu"), "mean")
+    space = SPACES["rnn"].with_nodes(2)
     genotype = from_masks(space, {"recurrent": (2, 4, 0)})
     config = make_config(
         {"task": "language_modelling", "embedding_size": 8, "hidden_size": 12, "bptt": 5}
