@@ -2,7 +2,6 @@ import gzip
 import hashlib
 import io
 import pickle
-import socket
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from engine.data.transfer import fetch
 from engine.domain.config import SearchConfig
 from engine.domain.errors import DataError, DiskFull, NoNetwork
 from tests.engine.data.two_readers import two_readers
+from tests.ports import reserved_port
 
 CONTENT = bytes(range(256)) * 4096
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -59,11 +59,10 @@ def site(files: dict[str, bytes]) -> Iterator[str]:
 
 
 @pytest.fixture
-def nobody() -> str:
+def nobody() -> Iterator[str]:
     """An address at which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}/whole"
+    with reserved_port() as port:
+        yield f"http://127.0.0.1:{port}/whole"
 
 
 def listing(folder: Path) -> list[str]:

@@ -1,6 +1,5 @@
 import hashlib
 import io
-import socket
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from engine.data.table import SCENE_SOURCES
 from engine.domain.config import SearchConfig
 from engine.domain.errors import DataError, NoNetwork
 from tests.engine.data.two_readers import two_readers
+from tests.ports import reserved_port
 
 VOC_ROOT = "VOCdevkit/VOC2012"
 
@@ -191,14 +191,13 @@ def test_second_reader_waits_for_the_first_ones_scenes_and_takes_them(
 def test_scenes_that_cannot_be_fetched_are_one_sentence(tmp_path, monkeypatch):
     from torchvision.datasets import voc
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        nobody = f"http://127.0.0.1:{free.getsockname()[1]}/voc.tar"
-    entry = {**voc.DATASET_YEAR_DICT["2012"], "url": nobody}
-    monkeypatch.setitem(voc.DATASET_YEAR_DICT, "2012", entry)
     config = SearchConfig(task="semantic_segmentation", data="voc2012")
-    with pytest.raises(NoNetwork, match="PASCAL VOC 2012, which has to be downloaded once"):
-        load_data(config, cache=tmp_path)
+    with reserved_port() as port:
+        nobody = f"http://127.0.0.1:{port}/voc.tar"
+        entry = {**voc.DATASET_YEAR_DICT["2012"], "url": nobody}
+        monkeypatch.setitem(voc.DATASET_YEAR_DICT, "2012", entry)
+        with pytest.raises(NoNetwork, match="PASCAL VOC 2012, which has to be downloaded once"):
+            load_data(config, cache=tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["vocsegmentation.lock"]
 
 
