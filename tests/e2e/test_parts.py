@@ -70,6 +70,7 @@ def test_dead_parts_are_grey_and_say_why(house: House, page: Page):
     seed_run(studio.store, studio.artifacts, count=20, name="of the same operations")
     settings = {"genotype": to_json(older_input_only()), "data": "digits", "cells": 6}
     run = studio.store.create(make_training_config(settings), name="half dead")
+    studio.store.transition(run.id, RunState.STOPPED, why="only looked at")
     page.goto(f"{house.url}/architecture?run={run.id}")
     cells = page.locator(".derived.ready")
     expect(cells).to_have_attribute("data-kept", "8,8")

@@ -42,7 +42,7 @@ def test_a_paused_search_is_changed_and_the_page_follows(house: House, page: Pag
     dialog.get_by_role("button", name="Change it").click()
     expect(dialog).to_be_hidden()
     until(lambda: studio.run(run.id).config.epochs == 30, "the change to be stored")
-    expect(page.get_by_text(re.compile("Epoch 10 of 30"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Epoch 10 of 30 ·"))).to_be_visible()
     expect(page.get_by_role("table", name="Event log")).to_contain_text("30")
 
 
