@@ -16,11 +16,12 @@ from typing import Any
 
 from engine.domain.errors import InvalidConfig
 
-KINDS = ("child", "latency", "export", "data", "preflight")
-"""What can be asked: the figures of a child, its latency, a file that torch has to make; and of
-settings without a run, what their data are like and how their first steps go."""
+KINDS = ("child", "latency", "export", "data", "preflight", "speed")
+"""What can be asked: the figures of a child, its latency, a file that torch has to make; of
+settings without a run, what their data are like and how their first steps go; how fast a device
+is."""
 
-WITHOUT_RUN = frozenset({"data", "preflight"})
+WITHOUT_RUN = frozenset({"data", "preflight", "speed"})
 """Kinds that are about the settings in their arguments, under ``config``."""
 
 

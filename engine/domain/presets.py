@@ -10,12 +10,18 @@ from engine.domain.errors import InvalidConfig
 
 @dataclass(frozen=True)
 class Preset:
-    """A label, one sentence, and the settings that differ from the defaults."""
+    """A label, one sentence, and the settings that differ from the defaults.
+
+    Attributes:
+        minutes: About how long a search takes on the device that it is for, and
+            so the time budget on other data; None for methods and trainings.
+    """
 
     name: str
     label: str
     description: str
     settings: Mapping[str, Any]
+    minutes: float | None = None
 
 
 PRESETS: tuple[Preset, ...] = (
@@ -32,6 +38,7 @@ PRESETS: tuple[Preset, ...] = (
             "alpha_learning_rate": 0.05,
             "cpu_threads": 1,
         },
+        minutes=3,
     ),
     Preset(
         "topics",
@@ -60,6 +67,7 @@ PRESETS: tuple[Preset, ...] = (
             "alpha_learning_rate": 0.01,
             "cpu_threads": 1,
         },
+        minutes=3,
     ),
     Preset(
         "wikitext2-cpu",
@@ -89,6 +97,7 @@ PRESETS: tuple[Preset, ...] = (
             "alpha_learning_rate": 0.05,
             "cpu_threads": 1,
         },
+        minutes=7,
     ),
     Preset(
         "digit-scenes",
@@ -114,6 +123,7 @@ PRESETS: tuple[Preset, ...] = (
             "alpha_learning_rate": 0.02,
             "cpu_threads": 1,
         },
+        minutes=3,
     ),
     Preset(
         "camvid-cpu",
@@ -142,6 +152,7 @@ PRESETS: tuple[Preset, ...] = (
             "alpha_learning_rate": 0.02,
             "cpu_threads": 1,
         },
+        minutes=5,
     ),
     Preset(
         "ptb",
@@ -165,6 +176,7 @@ PRESETS: tuple[Preset, ...] = (
             "alpha_momentum": 0.9,
             "alpha_weight_decay": 1e-3,
         },
+        minutes=720,
     ),
     Preset(
         "cifar10-cpu",
@@ -187,6 +199,7 @@ PRESETS: tuple[Preset, ...] = (
             "alpha_learning_rate": 0.03,
             "cpu_threads": 1,
         },
+        minutes=20,
     ),
     Preset(
         "nb201-cpu",
@@ -214,6 +227,7 @@ PRESETS: tuple[Preset, ...] = (
             "alpha_weight_decay": 6e-4,
             "cpu_threads": 1,
         },
+        minutes=10,
     ),
     Preset(
         "cifar10",
@@ -228,6 +242,7 @@ PRESETS: tuple[Preset, ...] = (
             "alpha_learning_rate": 3e-4,
             "alpha_weight_decay": 1e-3,
         },
+        minutes=1440,
     ),
 )
 

@@ -6,6 +6,7 @@ from engine.runtime.job_context import Perform
 from engine.runtime.latency_job import measure_network
 from engine.runtime.measurements import measure_child
 from engine.runtime.preflight_job import fly
+from engine.runtime.speed_job import measure_speed
 
 JOBS: dict[str, Perform] = {
     "child": measure_child,
@@ -13,4 +14,5 @@ JOBS: dict[str, Perform] = {
     "export": export_file,
     "data": examine_data,
     "preflight": fly,
+    "speed": measure_speed,
 }

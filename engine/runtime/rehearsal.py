@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from statistics import median
 from threading import Event, Thread
 from typing import Any
@@ -14,11 +15,15 @@ import torch
 
 from engine.domain.config import SearchConfig
 from engine.domain.errors import FailureReason
+from engine.model.probe import Probe
 from engine.runtime.failures import explain
 from engine.search.build import assemble_search
 
 STEPS = 6
 """Weight updates of a rehearsal, at most; the first one warms up."""
+
+MOST_STEPS = 12
+"""The same where only a few steps probe, so that one of them is among those taken."""
 
 FEWEST_STEPS = 3
 ENOUGH_SECONDS = 8.0
@@ -43,6 +48,9 @@ class Rehearsal:
         steps_per_epoch: Of the whole search.
         parameters: Weights of the supernet.
         alphas: Its architecture parameters.
+        probes: Of each step, whether all operations reported to alpha in it;
+            empty if all steps are alike.
+        probe_share: Share of such steps in the whole search.
     """
 
     batch_size: int
@@ -54,11 +62,22 @@ class Rehearsal:
     steps_per_epoch: int
     parameters: int
     alphas: int
+    probes: tuple[bool, ...] = ()
+    probe_share: float = 0.0
 
     @property
     def step_seconds(self) -> float:
-        """Median of the steps after the first one."""
-        return median(self.seconds[1:] or self.seconds)
+        """Median of the steps after the first one.
+
+        If probing steps take longer than the others, both medians count by
+        their share in the whole search.
+        """
+        pairs = list(zip(self.seconds, self.probes, strict=False))[1:]
+        probing = [seconds for seconds, probes in pairs if probes]
+        others = [seconds for seconds, probes in pairs if not probes]
+        if not probing or not others:
+            return median(self.seconds[1:] or self.seconds)
+        return self.probe_share * median(probing) + (1 - self.probe_share) * median(others)
 
 
 class PeakMemory:
@@ -161,7 +180,9 @@ def _rehearse(
         loop = assemble_search(moving, data, device)
         going = loop.steps()
         seconds: list[float] = []
-        count = min(steps, loop.task.steps_per_epoch)
+        share = _share_of_probes(config)
+        wanted = _steps_with_a_probe(steps, share) if evaluates else steps
+        count = min(wanted, loop.task.steps_per_epoch)
         while len(seconds) < count and not _are_enough(seconds):
             seconds.append(timed(lambda: next(going), device))
         training_bytes = memory.peak_bytes
@@ -181,7 +202,20 @@ def _rehearse(
             steps_per_epoch=loop.task.steps_per_epoch,
             parameters=sum(weight.numel() for weight in loop.supernet.weight_parameters()),
             alphas=sum(alpha.numel() for alpha in loop.supernet.alpha_parameters()),
+            probes=tuple(Probe.at_step(step, share) is not None for step in range(len(seconds))),
+            probe_share=share,
         )
+
+
+def _share_of_probes(config: SearchConfig) -> float:
+    """The share of steps in which all operations report to alpha; 1 if all steps are alike."""
+    thinned = config.method == "egs" and config.gradient == "probed" and config.probe == "steps"
+    return config.probe_fraction if thinned else 1.0
+
+
+def _steps_with_a_probe(steps: int, share: float) -> int:
+    """So many steps that one of them probes, but for shares that are too small to wait for."""
+    return min(max(steps, ceil(1 / share)), MOST_STEPS)
 
 
 def _are_enough(seconds: list[float]) -> bool:

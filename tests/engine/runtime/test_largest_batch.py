@@ -34,6 +34,16 @@ def test_median_leaves_out_the_first_step() -> None:
     assert Rehearsal(4, (5.0,), 1, 1, None, 0, 1, 1, 1).step_seconds == 5.0
 
 
+def test_steps_that_probe_count_by_their_share_of_the_search() -> None:
+    probing = (False, False, False, True, False, False)
+    steps = Rehearsal(
+        4, (9.0, 1.0, 1.0, 5.0, 1.0, 1.0), 1, 1, None, 0, 1, 1, 1, probing, probe_share=0.25
+    )
+    assert steps.step_seconds == 0.25 * 5.0 + 0.75 * 1.0
+    alike = Rehearsal(4, (9.0, 1.0, 2.0, 3.0), 1, 1, None, 0, 1, 1, 1, (True,) * 4, 1.0)
+    assert alike.step_seconds == 2.0
+
+
 @pytest.mark.parametrize("room", [100, 130, 900, 5000])
 def test_doubling_ends_at_the_last_power_that_fits(room: int) -> None:
     memory = Memory(base=10, each=1, room=room)

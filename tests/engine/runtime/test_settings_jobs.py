@@ -15,7 +15,9 @@ import torch
 from PIL import Image
 
 from engine.domain.config import make_config
+from engine.domain.facts import speed_key
 from engine.domain.jobs import Job, JobState
+from engine.domain.workload import Speed
 from engine.runtime.job_context import JobContext
 from engine.runtime.jobs import KEPT_WITHOUT_RUN, JobExit, perform
 from engine.search.build import build_search
@@ -223,6 +225,12 @@ def test_texts_and_scenes_take_their_first_steps(studio: Studio, tmp_path: Path)
     assert (result["fits"], result["largest"]) == (True, 4)
 
 
+def test_first_steps_go_on_until_one_has_probed(studio: Studio) -> None:
+    config = {**SMALL, "data": "digits", "gradient": "probed", "probe": "steps"}
+    result = result_of(studio.answer("preflight", {**config, "probe_fraction": 0.125}))
+    assert result["steps"] == 8
+
+
 def test_a_batch_that_is_larger_than_the_data_is_refused(studio: Studio, tmp_path: Path) -> None:
     config = {**SMALL, "batch_size": 64, "data": str(image_folder(tmp_path / "data"))}
     failed = studio.answer("preflight", config)
@@ -246,3 +254,20 @@ def test_too_little_memory_is_an_answer(studio: Studio) -> None:
     assert 0 < result["largest"] < 1024
     assert (result["largest_limit"], result["largest_estimated"]) == ("memory", False)
     assert "step_seconds" not in result
+
+
+# Speed
+
+
+def test_speed_of_a_device_is_measured_and_published(studio: Studio) -> None:
+    result = result_of(studio.answer("speed", {"cpu_threads": 1}))
+    speed = Speed(result["call"], result["multiply_add"], result["value"])
+    assert min(speed.call, speed.multiply_add, speed.value) > 0
+    assert (result["node"], result["device"]) == ("here", "cpu")
+    with studio.artifacts.read(speed_key("here", "cpu")) as file:
+        assert json.load(file) == dict(result)
+
+
+def test_name_of_a_machine_becomes_a_key_of_the_store() -> None:
+    assert speed_key("..my host/1", "cuda:0") == "machines/my-host-1/cuda-0.json"
+    assert speed_key("", "cpu") == "machines/this-machine/cpu.json"
