@@ -153,8 +153,9 @@ def _validation(facts: DataFacts) -> Suggestions:
         LARGEST_VALIDATION_SHARE,
         max(SMALLEST_VALIDATION_SHARE, round(VALIDATION_ITEMS / max(1, facts.train), 2)),
     )
-    held = round(share * facts.train)
-    return {"validation_fraction": Proposed(share, f"{held:,} of {facts.train:,} are enough")}
+    kind = "scenes" if facts.is_scenes else "images"
+    why = f"{round(share * facts.train):,} of {facts.train:,} {kind} are held out"
+    return {"validation_fraction": Proposed(share, why)}
 
 
 def _mirroring(facts: DataFacts) -> Proposed:

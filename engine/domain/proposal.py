@@ -16,7 +16,7 @@ from engine.domain.catalog import Catalog
 from engine.domain.config import SearchConfig, make_config
 from engine.domain.data_settings import DEVICES, batches, network, read_as, reading
 from engine.domain.errors import InvalidConfig
-from engine.domain.facts import SPEED_SOURCES, DataFacts, Machine, SpeedSource
+from engine.domain.facts import SPEED_SOURCES, TEXT, DataFacts, Machine, SpeedSource
 from engine.domain.fields import bounds_of
 from engine.domain.proposal_limits import (
     ASPP_PER_CHANNEL,
@@ -70,7 +70,7 @@ class TooLittleTime(InvalidConfig):
 
     def __init__(self, minutes: float, smallest_minutes: int, fit: "_Fit") -> None:
         self.smallest_minutes = smallest_minutes
-        smallest = minutes_text(smallest_minutes)
+        smallest = "1 minute" if smallest_minutes == 1 else f"{smallest_minutes:,} minutes"
         super().__init__(
             asked=f"a search within {minutes_text(minutes)}",
             found=f"that the smallest network needs {fit.fewest:,} updates to decide, "
@@ -115,8 +115,8 @@ class Proposal:
     def summary(self) -> str:
         """The proposal in one sentence."""
         return (
-            f"About {seconds_text(self.duration.seconds)} of {minutes_text(self.minutes)} on "
-            f"{DEVICES[self.machine.kind]}: {self.config.epochs:,} epochs of "
+            f"About {seconds_text(self.duration.seconds)} on {DEVICES[self.machine.kind]} "
+            f"(budget: {minutes_text(self.minutes)}): {self.config.epochs:,} epochs of "
             f"{self.duration.steps_per_epoch:,} steps at "
             f"{seconds_text(self.duration.step_seconds)} per step."
         )
@@ -235,11 +235,21 @@ def _checked(minutes: float) -> float:
     )
 
 
+def draft(given: Mapping[str, Any]) -> SearchConfig:
+    """Return a configuration of the given settings alone, good enough to look at the data.
+
+    Raises:
+        InvalidConfig: They do not fit together.
+    """
+    usual: dict[str, Any] = {"epochs": MOST_EPOCHS_ALLOWED}
+    if given.get("task") == TEXT:
+        usual |= {"space": "rnn", **TEXT_OPTIMISER}
+    return make_config({**usual, **given})
+
+
 def _typed(given: Mapping[str, Any], facts: DataFacts) -> dict[str, Any]:
     """The given settings as values of their types; a command line gives text."""
-    usual = {"space": "rnn", **TEXT_OPTIMISER} if facts.is_text else {}
-    most = {"epochs": MOST_EPOCHS_ALLOWED}
-    config = make_config({"task": facts.task, **usual, **most, **given})
+    config = draft({"task": facts.task, **given})
     return {name: getattr(config, name) for name in given}
 
 
@@ -427,9 +437,9 @@ def _size_reasons(fit: _Fit, is_smallest: bool) -> Suggestions:
     names = [
         n for n in ("cells", "channels", "hidden_size", "embedding_size") if n in fit.suggestions
     ]
-    why = "the smallest that is proposed; a larger one would have too few updates"
+    why = "the smallest network; a larger one would have too few updates"
     if not is_smallest:
-        why = f"the largest that has {ceil(LARGER_NETWORK * fit.fewest):,} updates or more"
+        why = f"the largest network with {ceil(LARGER_NETWORK * fit.fewest):,} updates or more"
     return {name: replace(fit.suggestions[name], reason=why) for name in names}
 
 

@@ -98,7 +98,7 @@ def seconds_text(seconds: float) -> str:
 
 def minutes_text(minutes: float) -> str:
     """Return a budget as people write it, such as ``20 minutes``."""
-    if minutes >= 120:
+    if minutes > 600:
         return seconds_text(60 * minutes)
     return "1 minute" if minutes == 1 else f"{minutes:g} minutes"
 

@@ -118,9 +118,9 @@ def _as_search(config: SearchConfig, size: Mapping[str, int]) -> SearchConfig:
 
 
 def _size_settings(size: Mapping[str, int], planned: Duration) -> dict[str, Proposed]:
-    why = f"the largest that gets {TRAINING_STEPS:,} steps or more"
+    why = f"the largest network with {TRAINING_STEPS:,} steps or more"
     if not _is_ample(planned):
-        why = "the smallest that is proposed"
+        why = "the smallest network; a larger one would have too few steps"
     return {name: Proposed(value, why) for name, value in size.items()}
 
 

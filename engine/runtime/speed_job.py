@@ -56,10 +56,8 @@ def measure_speed(context: JobContext, arguments: Mapping[str, Any]) -> dict[str
         StudioError: The device has too little memory for a small search.
     """
     del arguments
-    kind: DeviceKind = "gpu" if context.device.type == "cuda" else "cpu"
-    searches = ((8, MANY_KERNELS), (32, FEW_KERNELS[kind]))
-    measured = [_measured(side, settings, context.device) for side, settings in searches]
-    speed = calibrated(GUESSED_SPEEDS[kind], measured)
+    kind = _kind_of(context.device)
+    speed = calibrated(GUESSED_SPEEDS[kind], measured_works(context.device))
     device = _device_id(context.device)
     answer = {
         "node": context.job.node or "",
@@ -70,6 +68,16 @@ def measure_speed(context: JobContext, arguments: Mapping[str, Any]) -> dict[str
     with context.artifacts.write(speed_key(answer["node"], device)) as file:
         file.write(json.dumps(answer).encode())
     return answer
+
+
+def measured_works(device: torch.device) -> list[tuple[Workload, float]]:
+    """Return the work of a step of two small searches, and the seconds that each takes."""
+    searches = ((8, MANY_KERNELS), (32, FEW_KERNELS[_kind_of(device)]))
+    return [_measured(side, settings, device) for side, settings in searches]
+
+
+def _kind_of(device: torch.device) -> DeviceKind:
+    return "gpu" if device.type == "cuda" else "cpu"
 
 
 def _measured(

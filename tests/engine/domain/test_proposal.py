@@ -274,13 +274,13 @@ def test_twenty_minutes_of_cifar10_on_a_cpu_with_their_reasons():
     assert found.config.stem_stride == 2
     assert found.reasons["stem_stride"] == "32x32 images become 16x16 for the first cell"
     assert found.config.flip
-    assert found.reasons["validation_fraction"] == "2,500 of 50,000 are enough"
+    assert found.reasons["validation_fraction"] == "2,500 of 50,000 images are held out"
     assert found.config.train_limit % found.config.batch_size == 0
     assert found.reasons["train_limit"].startswith("10 passes over all 47,500 images would take ")
     assert (found.config.gradient, found.config.probe) == ("probed", "steps")
     assert found.config.cpu_threads == 1
     assert found.summary.startswith("About ")
-    assert "of 20 minutes on a CPU" in found.summary
+    assert "on a CPU (budget: 20 minutes): 10 epochs of " in found.summary
 
 
 def test_digits_are_not_mirrored_and_reports_say_why():
@@ -356,7 +356,7 @@ def test_too_little_time_is_refused_with_what_would_do():
     with pytest.raises(TooLittleTime) as refusal:
         proposal_of(CIFAR10, minutes=1)
     words = str(refusal.value)
-    minutes = minutes_text(refusal.value.smallest_minutes)
+    minutes = f"{refusal.value.smallest_minutes} minutes"
     assert words.startswith(
         "Asked for a search within 1 minute; found that the smallest network needs 600 updates"
     )
@@ -407,9 +407,10 @@ def test_durations_are_written_as_people_do(seconds, words):
 
 
 def test_budgets_are_written_as_people_do():
-    assert [minutes_text(n) for n in (1, 20, 2.5, 300)] == [
+    assert [minutes_text(n) for n in (1, 20, 2.5, 300, 1440)] == [
         "1 minute",
         "20 minutes",
         "2.5 minutes",
-        "5.0 hours",
+        "300 minutes",
+        "24.0 hours",
     ]
