@@ -55,6 +55,11 @@ def preflight_question(config: SearchConfig) -> Question:
     )
 
 
+def speed_question(device: str) -> Question:
+    """How fast a device is; the settings only say that one thread computes."""
+    return Question("speed", {"config": {"data": "digits", "cpu_threads": 1}, "device": device})
+
+
 def preflight_words(result: Mapping[str, Any]) -> str:
     """The answer of a pre-flight in one sentence or two."""
     device = device_words(result)

@@ -16,13 +16,13 @@ from typing import Annotated, Any
 
 import typer
 
-from app.assignments import make_search_config
 from app.commands import (
     check,
     derive,
     evaluate,
     import_,
     job,
+    propose,
     replay,
     report,
     runs,
@@ -30,7 +30,7 @@ from app.commands import (
     study,
     truth,
 )
-from app.commands.arguments import LARGEST_NUMBER, Json, Priority, RunId, Step
+from app.commands.arguments import LARGEST_NUMBER, Json, Minutes, Priority, RunId, Step
 from app.commands.ending import search_to_end
 from app.commands.networks import make_network_file
 from app.health_text import health_lines, health_of
@@ -231,6 +231,7 @@ def search(
         str | None,
         typer.Option("--data", metavar="PATH|NAME", help="A data set by name, .npz or folder."),
     ] = None,
+    minutes: Minutes = None,
     settings_given: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated."),
@@ -241,10 +242,12 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Queue a search; with --wait, see it to its end."""
-    config = make_search_config(preset_names or [], data, settings_given or [])
     settings = Settings.from_environment()
     studio = open_studio(settings)
-    run = studio.create(config, name=name, priority=priority)
+    presets, own = preset_names or [], settings_given or []
+    prepared = propose.prepare(studio, settings, presets, data, own, minutes)
+    propose.explain(prepared, minutes)
+    run = studio.create(prepared.config, name=name, priority=priority)
     if wait:
         run = search_to_end(studio, settings, run, quiet=as_json)
     if as_json:
@@ -311,6 +314,7 @@ def queue_priority(
     _show_run(studio.run(run_id), as_json)
 
 
+app.command("propose")(propose.propose_command)
 app.command()(check.check)
 app.command("fork")(steer.fork_command)
 app.command("change")(steer.change_command)

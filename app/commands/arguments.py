@@ -26,6 +26,12 @@ Step = Annotated[
 Priority = Annotated[
     int, typer.Option(min=-LARGEST_NUMBER, max=LARGEST_NUMBER, help="Higher starts earlier.")
 ]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes", min=0.01, help="Time budget; settings that nobody fixed follow from it."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from app.assignments import make_search_config
 from app.checks import (
     Question,
     data_question,
@@ -14,7 +13,8 @@ from app.checks import (
     preflight_question,
     preflight_words,
 )
-from app.commands.arguments import Json
+from app.commands.arguments import Json, Minutes
+from app.commands.propose import prepare
 from app.plain import plain
 from app.requests import ask
 from app.settings import Settings
@@ -37,6 +37,7 @@ def check(
         str | None,
         typer.Option("--data", metavar="PATH|NAME", help="A data set by name, .npz or folder."),
     ] = None,
+    minutes: Minutes = None,
     settings_given: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated."),
@@ -51,9 +52,10 @@ def check(
     An engine does it, started by itself where none lives. Ends with 1 where
     a search would refuse the data or would not fit into memory.
     """
-    config = with_absolute_path(make_search_config(preset_names or [], data, settings_given or []))
     settings = Settings.from_environment()
     studio = open_studio(settings)
+    prepared = prepare(studio, settings, preset_names or [], data, settings_given or [], minutes)
+    config = with_absolute_path(prepared.config)
     questions = [data_question(config), *([preflight_question(config)] if preflight else [])]
     asked = [_asked(studio, question) for question in questions]
     try:

@@ -7,17 +7,18 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from app.assignments import assigned, make_search_config
+from app.assignments import assigned
 from app.evaluations import Origin, training_config
 from app.report.command import command_lines, search_command, training_command
 from app.report.document import css_text, report
 from app.report.facts import gather
 from app.report.probabilities import percent_text
 from app.report.sections import count_text, key_figures
+from app.starting_points import starting_point
 from app.studio import Studio
 from app.wiring import SystemClock
 from engine.data.summaries import TextSummary
-from engine.domain.config import SearchConfig, TrainingConfig
+from engine.domain.config import SearchConfig, TrainingConfig, make_config
 from engine.domain.errors import NotFound
 from engine.domain.genotype import from_json, to_darts
 from engine.domain.method_presets import METHOD_PRESETS, laid_over
@@ -263,8 +264,9 @@ def test_the_command_repeats_exactly_the_settings_of_a_search(config: SearchConf
     command = search_command(config)
     assert command[:2] == ["egs", "search"]
     options = given(command[2:])
-    made = make_search_config([], options["--data"][0], options.get("--set", []))
-    assert made == config
+    start = starting_point([], options["--data"][0], assigned(options.get("--set", [])))
+    assert start.minutes is None
+    assert make_config(start.given) == config
 
 
 @pytest.mark.parametrize("preset", [one.name for one in TRAINING_PRESETS])
