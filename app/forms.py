@@ -13,6 +13,7 @@ from engine.domain.run_config import RunConfig
 
 Choices = Mapping[str, Mapping[Any, str]]
 NO_CHOICES: Choices = MappingProxyType({})
+NO_REASONS: Mapping[str, str] = MappingProxyType({})
 OPEN_CHOICES = frozenset({"data"})
 """Fields whose choices are suggestions, beside which anything may be typed."""
 
@@ -63,7 +64,12 @@ def field_help(name: str, config: type[RunConfig] = SearchConfig) -> str:
 
 
 def field_rows(
-    start: RunConfig, names: Sequence[str], *, key: str, choices: Choices = NO_CHOICES
+    start: RunConfig,
+    names: Sequence[str],
+    *,
+    key: str,
+    choices: Choices = NO_CHOICES,
+    reasons: Mapping[str, str] = NO_REASONS,
 ) -> dict[str, Any]:
     """Draw some fields of a configuration in rows and return what the person entered.
 
@@ -72,6 +78,8 @@ def field_rows(
         names: Which fields, in their order.
         key: What the identities of their widgets begin with.
         choices: For fields of text that have to be chosen: labels by value.
+        reasons: Why fields have the values that they show at first, as
+            Markdown; a field that a person has changed shows none.
     """
     values: dict[str, Any] = {}
     for first in range(0, len(names), FIELDS_IN_A_ROW):
@@ -85,6 +93,8 @@ def field_rows(
                     choices=choices,
                     config=type(start),
                 )
+                if name in reasons and values[name] == getattr(start, name):
+                    st.caption(reasons[name])
     return values
 
 

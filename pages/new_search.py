@@ -17,8 +17,11 @@ from engine.domain.errors import StudioError
 from engine.domain.method_presets import METHOD_PRESETS, laid_over
 from engine.domain.ports import Device
 from engine.domain.presets import PRESETS, Preset, preset_config
+from engine.domain.proposal_limits import DEFAULT_MINUTES
+from engine.domain.proposed import FOLLOWS_DATA
 from engine.domain.run import Run
 from pages.before_start import looks
+from pages.proposal import Form, budget_row, proposed_form
 from pages.run_rows import SHORT_TASKS
 
 OPEN_GROUPS = frozenset({"Task"})
@@ -58,7 +61,9 @@ def render(studio: Studio) -> None:
     title = st.text_input(
         "Name", placeholder="Leave empty for a name with the date", max_chars=120, key="name"
     )
-    values = _fields(studio, start, key)
+    form = proposed_form(key, start)
+    budget_row(studio, key, form, _fixed(start), _minutes(key))
+    values = _fields(studio, form)
     priority = st.number_input(
         "Priority",
         value=0,
@@ -180,19 +185,35 @@ def gpu_words(gpu: Device) -> str:
     return f"{gpu.label} ({gpu.memory_bytes / 2**30:.0f} GiB, cuda:{gpu.index})"
 
 
-def _fields(studio: Studio, start: SearchConfig, preset_name: str) -> dict[str, Any]:
+def _fixed(start: SearchConfig) -> frozenset[str]:
+    """Settings that make the chosen method: no proposal changes them."""
+    fields, method = SearchConfig.model_fields, METHODS.get(st.session_state.get("method", ""), EGS)
+    changed = {name for name in fields if getattr(start, name) != fields[name].default}
+    return frozenset(changed - FOLLOWS_DATA) | frozenset(method.settings)
+
+
+def _minutes(key: str) -> float:
+    """The budget of the chosen preset."""
+    chosen = next((one for one in PRESETS if key.startswith(one.name)), None)
+    return chosen.minutes if chosen is not None and chosen.minutes else DEFAULT_MINUTES
+
+
+def _fields(studio: Studio, form: Form) -> dict[str, Any]:
     """Widgets for what means something for the chosen task; the rest stays as in the preset."""
+    start = form.start
     values: dict[str, Any] = start.model_dump()
-    task = st.session_state.get(f"{preset_name}-task", start.task)
+    task = st.session_state.get(f"{form.key}-task", start.task)
     choices = choices_of(studio, task)
     for group, names in field_groups(task=task).items():
         changed = sum(
             getattr(start, name) != SearchConfig.model_fields[name].default for name in names
         )
         label = group if not changed or group in OPEN_GROUPS else f"{group} · {changed} preset"
+        proposed = sum(name in form.reasons for name in names)
+        label = f"{group} · {proposed} proposed" if proposed else label
         with st.expander(label, expanded=group in OPEN_GROUPS):
             st.caption(GROUP_WORDS.get(group, ""))
-            values |= field_rows(start, names, key=preset_name, choices=choices)
+            values |= field_rows(start, names, key=form.key, choices=choices, reasons=form.reasons)
     return values
 
 
