@@ -23,10 +23,11 @@ from engine.data.table import (
     SCENE_SOURCES,
     SEGMENTATION,
     TEXT_SOURCES,
+    TaskName,
     check_task,
     sources_of,
 )
-from engine.data.text_files import inspect_text
+from engine.data.text_files import has_training_text, inspect_text
 from engine.data.topics import read_topics
 from engine.domain.run_config import RunConfig
 
@@ -140,6 +141,32 @@ def absolute_path(data: str) -> Path:
     return Path(os.path.realpath(os.path.expanduser(data)))
 
 
+def task_of(data: str, roots: Sequence[Path] = ()) -> TaskName | None:
+    """Return the task that data are made for, by their name or by the files at their path.
+
+    Args:
+        data: A name, or the path of a file or folder.
+        roots: Folders in which the data have to lie; none means anywhere.
+
+    Returns:
+        The task; None if the data do not exist or may not be read.
+    """
+    if data in DATA_SOURCES:
+        return DATA_SOURCES[data].task
+    path = absolute_path(data) if is_path(data) else None
+    if path is None or not _may_be_read(path, roots) or not os.path.exists(path):
+        return None
+    if path.suffix.lower() == ".txt" or has_training_text(path):
+        return LANGUAGE
+    parts = (path / "train" / part for part in ("images", "masks"))
+    return SEGMENTATION if all(map(os.path.isdir, parts)) else CLASSIFICATION
+
+
+def _may_be_read(path: Path, roots: Sequence[Path]) -> bool:
+    """Whether a path lies in one of these folders; none means anywhere."""
+    return not roots or any(path.is_relative_to(root.resolve()) for root in roots)
+
+
 def locate(data: str, roots: Sequence[Path] = (), *, task: str = CLASSIFICATION) -> Path:
     """The real path of data given as a path.
 
@@ -161,7 +188,7 @@ def locate(data: str, roots: Sequence[Path] = (), *, task: str = CLASSIFICATION)
             "copy the data to this machine",
         )
     path = absolute_path(data)
-    if roots and not any(path.is_relative_to(root.resolve()) for root in roots):
+    if not _may_be_read(path, roots):
         raise refused(
             data,
             "a path outside the folders that may be read",

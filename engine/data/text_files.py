@@ -127,8 +127,7 @@ def text_files(source: str, path: Path) -> dict[str, Path]:
 def _in_folder(source: str, folder: Path) -> dict[str, Path]:
     files = {}
     for split, names in SPLIT_NAMES.items():
-        wanted = [f"{p}{name}{s}" for p in PREFIXES for name in names for s in SUFFIXES]
-        found = [folder / name for name in wanted if os.path.isfile(folder / name)]
+        found = _present(folder, names)
         if len(found) > 1:
             raise refused(
                 source,
@@ -148,6 +147,17 @@ def _in_folder(source: str, folder: Path) -> dict[str, Path]:
             "add the missing text, or give one .txt file",
         )
     return files
+
+
+def has_training_text(folder: Path) -> bool:
+    """Whether a folder holds the file of a training text."""
+    return bool(_present(folder, SPLIT_NAMES["train"]))
+
+
+def _present(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Files of a split under any of its names."""
+    wanted = [f"{p}{name}{s}" for p in PREFIXES for name in names for s in SUFFIXES]
+    return [folder / name for name in wanted if os.path.isfile(folder / name)]
 
 
 def _inside(source: str, folder: Path, file: Path) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.data import memory, sources
-from engine.data.inspection import inspect_data, text_options
+from engine.data.inspection import inspect_data, task_of, text_options
 from engine.data.memory import available_bytes
 from engine.data.sources import ImageData, SceneData, TextData, load_data
 from engine.data.table import DATA_SOURCES, sources_of
@@ -18,6 +18,7 @@ from engine.data.text_files import read_text
 from engine.domain.config import SearchConfig
 from engine.domain.errors import DataError
 from engine.domain.run_config import CLASSIFICATION, SEGMENTATION, TEXT
+from tests.engine.data.bad_data import image_folder, scene_folder, text_folder
 
 TASKS = (*CLASSIFICATION, *SEGMENTATION, *TEXT)
 BUILT_IN = {
@@ -207,3 +208,31 @@ def test_published_scenes_are_described_at_the_size_they_will_have():
     smaller = inspect_data(config("semantic_segmentation", "voc2012", image_size=96))
     assert (smaller.height, smaller.ignore_index) == (96, 255)
     assert np.isclose(summary.train + summary.test, 2913)
+
+
+@pytest.mark.parametrize("task", BUILT_IN)
+def test_task_of_named_data_is_known(task):
+    assert task_of(BUILT_IN[task]) == task
+
+
+def test_task_follows_from_the_files_of_a_folder(tmp_path, book):
+    assert task_of(str(image_folder(tmp_path / "images"))) == "image_classification"
+    assert task_of(str(scene_folder(tmp_path / "scenes"))) == "semantic_segmentation"
+    assert task_of(str(text_folder(tmp_path / "text"))) == "language_modelling"
+    assert task_of(str(book)) == "language_modelling"
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published/wiki.train.tokens").write_text("one two\n")
+    assert task_of(str(tmp_path / "published")) == "language_modelling"
+
+
+def test_classes_that_are_called_masks_are_still_classes(tmp_path):
+    root = image_folder(tmp_path / "images")
+    (root / "train/cat").rename(root / "train/masks")
+    assert task_of(str(root)) == "image_classification"
+
+
+def test_no_task_is_read_from_data_that_are_missing_or_not_to_be_read(tmp_path, book):
+    assert task_of("/nowhere") is None
+    assert task_of("https://example.org/data") is None
+    assert task_of(str(book), [tmp_path / "elsewhere"]) is None
+    assert task_of(str(book), [tmp_path]) == "language_modelling"
