@@ -246,7 +246,7 @@ def search(
     studio = open_studio(settings)
     presets, own = preset_names or [], settings_given or []
     prepared = propose.prepare(studio, settings, presets, data, own, minutes)
-    propose.explain(prepared, minutes)
+    propose.explain(prepared)
     run = studio.create(prepared.config, name=name, priority=priority)
     if wait:
         run = search_to_end(studio, settings, run, quiet=as_json)

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -11,18 +11,21 @@ from app.starting_points import Start
 from app.studio import Studio, with_absolute_path
 from engine.data.facts import facts_of
 from engine.domain.catalog import Catalog
-from engine.domain.config import SearchConfig
+from engine.domain.config import SearchConfig, make_config
 from engine.domain.errors import InvalidConfig, NotFound
 from engine.domain.facts import DataFacts, DeviceKind, Machine, SpeedSource, speed_key
 from engine.domain.jobs import JobState
 from engine.domain.ports import Device, Node
-from engine.domain.proposal import Proposal, draft, propose
+from engine.domain.proposal import Proposal, check_budget, draft, propose
 from engine.domain.proposal_limits import GUESSED_SPEEDS
 from engine.domain.run import Run, RunState
 from engine.domain.search_time import Duration, duration
 from engine.domain.workload import Speed
 
 CPU = "cpu"
+
+Measure = Callable[[SearchConfig], None]
+"""Makes sure that the speed of the device of a search is measured."""
 
 MEASURED_STATES = (RunState.COMPLETED, RunState.STOPPED, RunState.PAUSED, RunState.RUNNING)
 MOST_RUNS, FEWEST_STEPS = 5, 50
@@ -74,7 +77,11 @@ class Place:
 
 
 def propose_settings(
-    studio: Studio, start: Start, minutes: float, catalog: Catalog | None = None
+    studio: Studio,
+    start: Start,
+    minutes: float,
+    catalog: Catalog | None = None,
+    measure: Measure | None = None,
 ) -> Proposal:
     """Propose the settings of a search that a starting point does not fix.
 
@@ -84,15 +91,20 @@ def propose_settings(
         minutes: The time budget.
         catalog: Operations and spaces; None takes those that an engine has
             published.
+        measure: Called once budget and data have been checked; None measures
+            nothing.
 
     Raises:
         StudioError: The data cannot be used, the fixed settings do not fit, no
             engine has published a catalogue, or the budget is too small.
     """
+    check_budget(minutes)
     known = catalog or studio.published_catalog("settings for a search")
     config = with_absolute_path(draft(start.given))
     given = {**start.given, "data": config.data}
     facts = facts_of(config, studio.inspect(config))
+    if measure is not None:
+        measure(config)
     place = place_of(studio, config)
     machine = _machine(studio, config, place, known)
     found = propose(given, facts, machine, known, minutes=minutes)
@@ -194,21 +206,21 @@ def _of_first_steps(
 
 
 def adapted_text(start: Start, proposal: Proposal) -> str:
-    """Say which settings of a preset were adapted to other data, and to what.
+    """Say which settings of a preset were adapted to data and budget, and to what.
 
     Empty if nothing was.
     """
-    if start.preset is None or not start.dropped:
+    if start.preset is None:
         return ""
-    own = start.preset.settings
+    before = make_config(start.preset.settings)
     changed = [
-        f"{name} = {_value(getattr(proposal.config, name))} (preset: {_value(own[name])})"
-        for name in start.dropped
-        if getattr(proposal.config, name) != own[name]
+        f"{name} = {_value(value)} (preset: {_value(getattr(before, name))})"
+        for name, value in proposal.values.items()
+        if value != getattr(before, name)
     ]
     if not changed:
         return ""
-    return f"The preset {start.preset.name} was adapted to these data: {', '.join(changed)}."
+    return f"Adapted from the preset {start.preset.name}: {', '.join(changed)}."
 
 
 def _value(value: Any) -> str:
@@ -235,7 +247,10 @@ def _why_kept(start: Start, name: str) -> str:
 
 
 def predicted(
-    studio: Studio, config: SearchConfig, catalog: Catalog | None = None
+    studio: Studio,
+    config: SearchConfig,
+    catalog: Catalog | None = None,
+    measure: Measure | None = None,
 ) -> tuple[Duration, Machine]:
     """Predict how long a search with all its settings takes, and say on what.
 
@@ -243,6 +258,8 @@ def predicted(
         StudioError: As for :func:`propose_settings`.
     """
     known = catalog or studio.published_catalog("the time of a search")
-    machine = _machine(studio, config, place_of(studio, config), known)
     facts = facts_of(config, studio.inspect(config))
+    if measure is not None:
+        measure(config)
+    machine = _machine(studio, config, place_of(studio, config), known)
     return duration(config, facts, known, machine.speed), machine

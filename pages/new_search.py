@@ -1,7 +1,7 @@
 """New search: a form over the config's own fields."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -16,12 +16,12 @@ from engine.domain.config import SearchConfig, make_config
 from engine.domain.errors import StudioError
 from engine.domain.method_presets import METHOD_PRESETS, laid_over
 from engine.domain.ports import Device
-from engine.domain.presets import PRESETS, Preset, preset_config
+from engine.domain.presets import PRESETS, Preset
 from engine.domain.proposal_limits import DEFAULT_MINUTES
 from engine.domain.proposed import FOLLOWS_DATA
 from engine.domain.run import Run
 from pages.before_start import looks
-from pages.proposal import Form, budget_row, proposed_form
+from pages.proposal import Form, Origin, budget_row, proposed_form
 from pages.run_rows import SHORT_TASKS
 
 OPEN_GROUPS = frozenset({"Task"})
@@ -57,13 +57,11 @@ def render(studio: Studio) -> None:
     """Draw the page."""
     st.title("New search", anchor=False)
     engine_notice(studio)
-    key, start = _starting_point(studio)
+    origin = _starting_point(studio)
     title = st.text_input(
         "Name", placeholder="Leave empty for a name with the date", max_chars=120, key="name"
     )
-    form = proposed_form(key, start)
-    budget_row(studio, key, form, _fixed(start), _minutes(key))
-    values = _fields(studio, form)
+    values = _settings(studio, origin)
     priority = st.number_input(
         "Priority",
         value=0,
@@ -86,10 +84,13 @@ def render(studio: Studio) -> None:
     looks(studio, values)
 
 
-def _starting_point(studio: Studio) -> tuple[str, SearchConfig]:
-    """What the form shows at first, and what its widgets' identities begin with."""
+def _starting_point(studio: Studio) -> Origin:
+    """What the form shows before anything is proposed."""
     known = _cloned(studio)
-    return _of_a_preset() if known is None else (f"clone-{known.run.id}", known.config)
+    if known is None:
+        return _of_a_preset()
+    method = _method_settings(known.config)
+    return Origin(f"clone-{known.run.id}", known.config, method, DEFAULT_MINUTES)
 
 
 def _cloned(studio: Studio) -> Clone | None:
@@ -115,7 +116,7 @@ def _cloned(studio: Studio) -> Clone | None:
     return known
 
 
-def _of_a_preset() -> tuple[str, SearchConfig]:
+def _of_a_preset() -> Origin:
     """The chosen preset, with the chosen method laid over it."""
     task = st.segmented_control(
         "Search a network for",
@@ -130,9 +131,17 @@ def _of_a_preset() -> tuple[str, SearchConfig]:
     st.caption(chosen.description)
     method = METHODS[_choose("Method", METHODS, key="method")]
     st.caption(method.description)
-    if method is EGS:
-        return chosen.name, preset_config(chosen.name)
-    return f"{chosen.name}-{method.name}", make_config(laid_over([chosen.name, method.name]))
+    names = [chosen.name] if method is EGS else [chosen.name, method.name]
+    start = make_config(laid_over(names))
+    fixed = _method_settings(start).union(method.settings)
+    return Origin("-".join(names), start, fixed, chosen.minutes or DEFAULT_MINUTES)
+
+
+def _method_settings(start: SearchConfig) -> frozenset[str]:
+    """Settings that differ from the defaults and do not follow the data."""
+    fields = SearchConfig.model_fields
+    changed = {name for name in fields if getattr(start, name) != fields[name].default}
+    return frozenset(changed - FOLLOWS_DATA)
 
 
 def _choose(label: str, options: Mapping[str, Preset], *, key: str) -> str:
@@ -185,36 +194,42 @@ def gpu_words(gpu: Device) -> str:
     return f"{gpu.label} ({gpu.memory_bytes / 2**30:.0f} GiB, cuda:{gpu.index})"
 
 
-def _fixed(start: SearchConfig) -> frozenset[str]:
-    """Settings that make the chosen method: no proposal changes them."""
-    fields, method = SearchConfig.model_fields, METHODS.get(st.session_state.get("method", ""), EGS)
-    changed = {name for name in fields if getattr(start, name) != fields[name].default}
-    return frozenset(changed - FOLLOWS_DATA) | frozenset(method.settings)
+def _settings(studio: Studio, origin: Origin) -> dict[str, Any]:
+    """Task and data, the budget row, then all other settings of the form."""
+    form = proposed_form(origin)
+    groups = field_groups(task=_task(form))
+    first = {group: names for group, names in groups.items() if group in OPEN_GROUPS}
+    values = _fields(studio, form, first)
+    budget_row(studio, origin, form, values["data"])
+    rest = {group: names for group, names in groups.items() if group not in OPEN_GROUPS}
+    return {**form.start.model_dump(), **values, **_fields(studio, form, rest)}
 
 
-def _minutes(key: str) -> float:
-    """The budget of the chosen preset."""
-    chosen = next((one for one in PRESETS if key.startswith(one.name)), None)
-    return chosen.minutes if chosen is not None and chosen.minutes else DEFAULT_MINUTES
+def _task(form: Form) -> str:
+    return str(st.session_state.get(f"{form.key}-task", form.start.task))
 
 
-def _fields(studio: Studio, form: Form) -> dict[str, Any]:
+def _fields(studio: Studio, form: Form, groups: Mapping[str, list[str]]) -> dict[str, Any]:
     """Widgets for what means something for the chosen task; the rest stays as in the preset."""
-    start = form.start
-    values: dict[str, Any] = start.model_dump()
-    task = st.session_state.get(f"{form.key}-task", start.task)
-    choices = choices_of(studio, task)
-    for group, names in field_groups(task=task).items():
-        changed = sum(
-            getattr(start, name) != SearchConfig.model_fields[name].default for name in names
-        )
-        label = group if not changed or group in OPEN_GROUPS else f"{group} · {changed} preset"
-        proposed = sum(name in form.reasons for name in names)
-        label = f"{group} · {proposed} proposed" if proposed else label
-        with st.expander(label, expanded=group in OPEN_GROUPS):
+    values: dict[str, Any] = {}
+    choices = choices_of(studio, _task(form))
+    for group, names in groups.items():
+        with st.expander(_group_label(form, group, names), expanded=group in OPEN_GROUPS):
             st.caption(GROUP_WORDS.get(group, ""))
-            values |= field_rows(start, names, key=form.key, choices=choices, reasons=form.reasons)
+            values |= field_rows(
+                form.start, names, key=form.key, choices=choices, reasons=form.reasons
+            )
     return values
+
+
+def _group_label(form: Form, group: str, names: Sequence[str]) -> str:
+    """The name of a group, with how many of its settings were proposed or set by the preset."""
+    proposed = sum(name in form.reasons for name in names)
+    if proposed:
+        return f"{group} · {proposed} proposed"
+    fields = SearchConfig.model_fields
+    changed = sum(getattr(form.start, name) != fields[name].default for name in names)
+    return f"{group} · {changed} preset" if changed and group not in OPEN_GROUPS else group
 
 
 def summary_words(summary: Summary) -> str:

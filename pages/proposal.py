@@ -1,7 +1,7 @@
 """New search: a time budget, the button that proposes settings, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -9,21 +9,34 @@ import streamlit as st
 from app.checks import speed_question
 from app.job_widgets import job_button
 from app.proposals import propose_settings
-from app.starting_points import Start, stem
+from app.starting_points import Start, follows_data, is_same_data
 from app.studio import Studio
 from app.widgets import plain
 from engine.domain.config import SearchConfig
 from engine.domain.errors import StudioError
-from engine.domain.facts import SPEED_SOURCES, SpeedSource
+from engine.domain.facts import SpeedSource
 from engine.domain.proposal import Proposal
-from engine.domain.proposal_limits import DEFAULT_MINUTES
-from engine.domain.proposed import FOLLOWS_DATA, PROPOSED
+from engine.domain.proposed import PROPOSED
 from engine.domain.training_proposal import propose_training
 
 STATE = "proposal"
 
-OF_THE_DATA = {"ignore_index"}
-"""Settings of a preset that stay on its own data, since they say how these are written."""
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the form starts from before anything is proposed.
+
+    Attributes:
+        key: What the identities of its widgets begin with.
+        start: Values of its fields.
+        method: Names of the settings that no proposal changes.
+        minutes: The time budget at first.
+    """
+
+    key: str
+    start: SearchConfig
+    method: frozenset[str]
+    minutes: float
 
 
 @dataclass(frozen=True)
@@ -46,107 +59,111 @@ class Form:
 
 @dataclass(frozen=True)
 class _Made:
-    """A proposal, or why there is none, for the form that asked for it."""
+    """The last proposal for a form, and why there is no newer one.
+
+    Attributes:
+        key: Of the form's origin.
+        number: How many proposals there have been in this session.
+        own: Fields that a person had changed before.
+        proposal: None if there has been none for this form.
+        training: What the training that follows takes.
+        refusal: Why the last request failed; empty if it did not.
+    """
 
     key: str
-    number: int
-    own: frozenset[str]
-    proposal: Proposal | None
-    refusal: str = ""
+    number: int = 0
+    own: frozenset[str] = frozenset()
+    proposal: Proposal | None = None
     training: str = ""
+    refusal: str = ""
 
 
-def proposed_form(key: str, start: SearchConfig) -> Form:
+def proposed_form(origin: Origin) -> Form:
     """Return the form with the values that were proposed for it, if any were."""
-    made: _Made | None = st.session_state.get(STATE)
-    if made is None or made.key != key or made.proposal is None:
-        return Form(key, start, {})
-    proposal = made.proposal
+    made = _made(origin)
+    if made.proposal is None:
+        return Form(origin.key, origin.start, {})
     reasons = {
         name: plain(f"{reason[0].upper()}{reason[1:]}.")
-        for name, reason in proposal.reasons.items()
+        for name, reason in made.proposal.reasons.items()
     }
-    return Form(f"{key}-{made.number}", proposal.config, reasons, made.own)
+    return Form(f"{origin.key}-{made.number}", made.proposal.config, reasons, made.own)
 
 
-def budget_row(studio: Studio, key: str, form: Form, fixed: frozenset[str], minutes: float) -> None:
+def _made(origin: Origin) -> _Made:
+    """The last proposal for a form; none was made for it if it was for another one."""
+    last: _Made = st.session_state.get(STATE, _Made(origin.key))
+    return last if last.key == origin.key else _Made(origin.key, last.number)
+
+
+def budget_row(studio: Studio, origin: Origin, form: Form, data: str) -> None:
     """Draw the budget, the button, and what was proposed last.
 
     Args:
         studio: The use cases.
-        key: Identity of the form before anything was proposed.
+        origin: Where the form starts from.
         form: What it shows at first.
-        fixed: Settings that the chosen method or preset fixes.
-        minutes: The budget at first.
+        data: The data that are chosen now.
     """
+    if not is_same_data(data, form.start.data):
+        st.info("These settings suit other data. Propose settings for yours.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        asked = st.number_input(
+        minutes = st.number_input(
             "Time budget (minutes)",
-            value=float(minutes or DEFAULT_MINUTES),
+            value=float(origin.minutes),
             min_value=1.0,
             max_value=60.0 * 24 * 30,
             step=5.0,
             format="%g",
-            key=f"{key}-minutes",
+            key=f"{origin.key}-minutes",
             width=180,
-            help="Epochs, size of the network, batch, alpha's learning rate and more follow from "
-            "your data, the device and this budget. What you have changed yourself stays.",
+            help="Epochs, network size, batch, alpha's learning rate and more follow from your "
+            "data, the device and this budget. Fields that you changed stay.",
         )
         st.button(
             "Propose settings",
             key="propose",
             icon=":material/auto_fix_high:",
-            on_click=lambda: _propose(studio, key, form, fixed, float(asked)),
+            on_click=lambda: _propose(studio, origin, form, minutes),
         )
-    made: _Made | None = st.session_state.get(STATE)
-    if made is not None and made.key == key:
-        _show(studio, made)
+    _show(studio, _made(origin))
 
 
-def _propose(studio: Studio, key: str, form: Form, fixed: frozenset[str], minutes: float) -> None:
+def _propose(studio: Studio, origin: Origin, form: Form, minutes: float) -> None:
     """Propose values for all fields that nobody has changed, and keep them for the next run."""
-    values = _entered(form)
-    start = form.start.model_dump()
-    own = form.own | {name for name, value in values.items() if value != start[name]}
-    free = (set(PROPOSED) | FOLLOWS_DATA) - own - fixed
-    if stem(values["data"]) == stem(form.start.data):
-        free -= OF_THE_DATA
-    given = {name: value for name, value in values.items() if name not in free}
-    before: _Made | None = st.session_state.get(STATE)
-    number = 1 + (before.number if before is not None else 0)
+    last, start = _made(origin), _start(origin, form)
     try:
-        found = propose_settings(studio, Start(given, own), minutes)
-        training = propose_training(found, studio.published_catalog("a training")).summary
-        made = _Made(key, number, own, found, training=training)
+        found = propose_settings(studio, start, minutes)
+        training = propose_training(found, studio.published_catalog("a training"))
     except StudioError as error:
-        previous = before.proposal if before is not None and before.key == key else None
-        kept = before.number if before is not None else 0
-        made = _Made(key, kept, form.own, previous, refusal=str(error))
-    st.session_state[STATE] = made
+        st.session_state[STATE] = replace(last, refusal=str(error))
+        return
+    st.session_state[STATE] = _Made(origin.key, last.number + 1, start.own, found, training.summary)
 
 
-def _entered(form: Form) -> dict[str, Any]:
-    """The values of the form, as its widgets hold them now."""
-    return {
-        name: st.session_state.get(f"{form.key}-{name}", value)
-        for name, value in form.start.model_dump().items()
+def _start(origin: Origin, form: Form) -> Start:
+    """The fields that the method or a person fixes."""
+    before = form.start.model_dump()
+    values = {
+        name: st.session_state.get(f"{form.key}-{name}", value) for name, value in before.items()
     }
+    own = form.own | {name for name, value in values.items() if value != before[name]}
+    follows = follows_data(same_data=is_same_data(values["data"], form.start.data))
+    free = follows.union(PROPOSED) - own - origin.method
+    return Start({name: value for name, value in values.items() if name not in free}, own)
 
 
 def _show(studio: Studio, made: _Made) -> None:
+    proposal = made.proposal
     if made.refusal:
         st.error(plain(made.refusal), icon=":material/error:")
-        return
-    proposal = made.proposal
-    if proposal is None:
-        return
-    st.info(plain(proposal.summary), icon=":material/auto_fix_high:")
-    lines = [*proposal.notes, f"Training from scratch: {made.training}"]
-    if proposal.machine.source is not SpeedSource.GUESS:
-        lines.append(f"Speed {SPEED_SOURCES[proposal.machine.source]}.")
-    st.caption(plain("  \n".join(lines)))
-    if proposal.machine.source is SpeedSource.GUESS:
-        _measure(studio, proposal.config.device)
+        if proposal is not None:
+            st.caption("The form keeps the last proposal.")
+    elif proposal is not None:
+        st.success(plain(proposal.summary), icon=":material/auto_fix_high:")
+        st.caption(plain("  \n".join([*proposal.notes, made.training])))
+        if proposal.machine.source is SpeedSource.GUESS:
+            _measure(studio, proposal.config.device)
 
 
 def _measure(studio: Studio, device: str) -> None:
@@ -156,13 +173,13 @@ def _measure(studio: Studio, device: str) -> None:
         None,
         question.kind,
         question.arguments,
-        label="Measure this machine",
+        label="Measure the speed",
         key="speed",
         show=_measured,
-        help_text="An engine takes a few steps of two small searches: about ten seconds, once.",
+        help_text="An engine trains two small networks for a few steps: about ten seconds, once.",
         icon=":material/speed:",
     )
 
 
 def _measured(_: Mapping[str, Any]) -> None:
-    st.caption("Measured. Propose the settings again.")
+    st.caption("The speed is measured. Propose settings again.")

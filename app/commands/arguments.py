@@ -28,9 +28,7 @@ Priority = Annotated[
 ]
 Minutes = Annotated[
     float | None,
-    typer.Option(
-        "--minutes", min=0.01, help="Time budget; settings that nobody fixed follow from it."
-    ),
+    typer.Option("--minutes", help="Time budget, from which all settings follow that are not set."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -62,7 +62,7 @@ def network(facts: DataFacts, kind: DeviceKind, given: Mapping[str, Any]) -> Sug
     return {
         "stem_stride": stride,
         "output_stride": Proposed(output, "half the usual reduction, for sharper borders"),
-        "class_weights": Proposed("balanced", "classes of scenes differ much in their pixels"),
+        "class_weights": Proposed("balanced", "classes of scenes cover very different areas"),
         "learning_rate": Proposed(SCENE_LEARNING_RATE, "as in the presets for scenes"),
     }
 
@@ -121,7 +121,7 @@ def _vocabulary(facts: DataFacts, kind: DeviceKind) -> Suggestions:
     if facts.complete and facts.classes <= limit:
         return {}
     found = f"{facts.classes:,} different tokens" if facts.complete else "a large text"
-    why = f"{found}: decoding takes time in proportion, and rare ones are hardly learnt"
+    why = f"{found}: each one costs time, and rare ones are hardly learned"
     return {"vocabulary_limit": Proposed(limit, why)}
 
 
@@ -141,7 +141,7 @@ def _stem_stride(facts: DataFacts, kind: DeviceKind) -> Proposed:
         stride //= 2
     before = f"{facts.height}x{facts.width}"
     if stride == 1:
-        return Proposed(1, f"images of {before} pixels are small enough")
+        return Proposed(1, f"{before} images are small enough")
     after = f"{ceil(facts.height / stride)}x{ceil(facts.width / stride)}"
     return Proposed(stride, f"{before} images become {after} for the first cell")
 
@@ -160,12 +160,12 @@ def _validation(facts: DataFacts) -> Suggestions:
 
 def _mirroring(facts: DataFacts) -> Proposed:
     if facts.characters:
-        return Proposed(False, "mirrored digits or letters are other ones, or none")
+        return Proposed(False, "mirrored digits and letters lose their meaning")
     if facts.channels == 1:
-        return Proposed(False, "grey images are often scans or characters, which have a left side")
+        return Proposed(False, "grey images are often scans or characters")
     if facts.characters is None:
-        return Proposed(True, "colour photographs look the same mirrored; characters would not")
-    return Proposed(True, "colour photographs look the same mirrored")
+        return Proposed(True, "mirrored photographs keep their meaning; turn it off for characters")
+    return Proposed(True, "mirrored photographs keep their meaning")
 
 
 def read_as(facts: DataFacts, values: Mapping[str, Any]) -> DataFacts:

@@ -1,8 +1,8 @@
 """Every refusal the studio can utter, as one tree of exceptions.
 
-A message is one sentence with four parts: what was asked, what was found,
-what is allowed, and what to do next. The parts are separate arguments so that
-no raise site can leave one out.
+A message has four parts: what was asked, what was found, what is allowed, and
+what to do next. The parts are separate arguments so that no raise site can
+leave one out; they are joined to one sentence unless there is a better text.
 """
 
 from enum import StrEnum
@@ -30,16 +30,22 @@ class StudioError(Exception):
         found: What stands in its way.
         allowed: What would have been accepted.
         advice: The next thing to do, as a command to the reader.
+        text: The problem and the fix in at most two sentences; empty joins the
+            four parts.
     """
 
     reason: ClassVar[FailureReason] = FailureReason.CRASHED
 
-    def __init__(self, *, asked: str, found: str, allowed: str, advice: str) -> None:
+    def __init__(
+        self, *, asked: str, found: str, allowed: str, advice: str, text: str = ""
+    ) -> None:
         self.asked = asked
         self.found = found
         self.allowed = allowed
         self.advice = advice
-        super().__init__(f"Asked for {asked}; found {found}; allowed is {allowed}; {advice}.")
+        super().__init__(
+            text or f"Asked for {asked}; found {found}; allowed is {allowed}; {advice}."
+        )
 
 
 class InvalidConfig(StudioError):

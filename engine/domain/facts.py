@@ -72,12 +72,12 @@ class SpeedSource(StrEnum):
 
 
 SPEED_SOURCES = {
-    SpeedSource.FIRST_STEPS: "measured: the first steps of a search of this size",
-    SpeedSource.EARLIER_RUNS: "measured: earlier searches on this device",
-    SpeedSource.MEASUREMENT: "measured: a few steps of two small networks on this device",
-    SpeedSource.GUESS: "a guess: nothing has been measured on this device yet",
+    SpeedSource.FIRST_STEPS: "an estimate from the first steps of a search of this size",
+    SpeedSource.EARLIER_RUNS: "an estimate from earlier searches on this device",
+    SpeedSource.MEASUREMENT: "an estimate from a few steps of two small networks on this device",
+    SpeedSource.GUESS: "a guess, since nothing has been measured on this device yet",
 }
-"""What people read about each source."""
+"""What people read about each source, after "The time is"."""
 
 
 @dataclass(frozen=True)

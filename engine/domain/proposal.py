@@ -16,7 +16,7 @@ from engine.domain.catalog import Catalog
 from engine.domain.config import SearchConfig, make_config
 from engine.domain.data_settings import DEVICES, batches, network, read_as, reading
 from engine.domain.errors import InvalidConfig
-from engine.domain.facts import SPEED_SOURCES, TEXT, DataFacts, Machine, SpeedSource
+from engine.domain.facts import SPEED_SOURCES, TEXT, DataFacts, Machine
 from engine.domain.fields import bounds_of
 from engine.domain.proposal_limits import (
     ASPP_PER_CHANNEL,
@@ -71,12 +71,17 @@ class TooLittleTime(InvalidConfig):
     def __init__(self, minutes: float, smallest_minutes: int, fit: "_Fit") -> None:
         self.smallest_minutes = smallest_minutes
         smallest = "1 minute" if smallest_minutes == 1 else f"{smallest_minutes:,} minutes"
+        needed = (
+            f"the smallest network needs {fit.fewest:,} updates to decide, "
+            f"at {seconds_text(fit.duration.step_seconds)} each"
+        )
         super().__init__(
             asked=f"a search within {minutes_text(minutes)}",
-            found=f"that the smallest network needs {fit.fewest:,} updates to decide, "
-            f"at {seconds_text(fit.duration.step_seconds)} per step",
+            found=f"that {needed}",
             allowed=f"{smallest} or more",
             advice=f"allow {smallest}, or use a faster device",
+            text=f"{minutes_text(minutes)} is too short: {needed}. "
+            f"Allow at least {smallest}, or use a faster device.",
         )
 
 
@@ -148,7 +153,8 @@ def propose(
         InvalidConfig: The given settings do not fit together, or the budget is
             no number of minutes above 0.
     """
-    request = _Request(_typed(given, facts), facts, machine, catalog, _checked(minutes))
+    check_budget(minutes)
+    request = _Request(_typed(given, facts), facts, machine, catalog, minutes)
     frame = _frame(request)
     fits = [_fitted(request, frame, size) for size in _sizes(request, frame)]
     if "epochs" in request.given:
@@ -224,14 +230,21 @@ class _Fit:
         return self.updates >= LARGER_NETWORK * self.fewest
 
 
-def _checked(minutes: float) -> float:
+def check_budget(minutes: float) -> None:
+    """Reject a time budget that is not above 0, or longer than a year.
+
+    Raises:
+        InvalidConfig: It is.
+    """
     if 0 < minutes <= LONGEST_MINUTES:
-        return minutes
+        return
+    allowed = f"above 0 and at most {LONGEST_MINUTES:,} minutes"
     raise InvalidConfig(
         asked=f"a search within {minutes:g} minutes",
         found="no such budget",
-        allowed=f"above 0 and at most {LONGEST_MINUTES:,} minutes",
+        allowed=allowed,
         advice="choose another budget",
+        text=f"A time budget of {minutes:g} minutes is not possible. Choose one {allowed}.",
     )
 
 
@@ -270,18 +283,17 @@ def _alpha_settings(request: _Request, values: Mapping[str, Any]) -> Suggestions
     config = make_config({"task": request.facts.task, **values, "epochs": MOST_EPOCHS_ALLOWED})
     if config.method == "random":
         return {}
-    why = "alpha's rate ends at 0, so that the architecture settles"
+    why = "the rate ends at 0, which lets the architecture settle"
     found = {"alpha_learning_rate_schedule": Proposed(SCHEDULE, why)}
     asked = request.given.get("gradient")
     if config.method != "egs" or request.machine.kind == "gpu" or asked not in {None, "probed"}:
         return found
-    every = round(1 / PROBE_SHARE[config.scope])
-    why = f"on a CPU, operations that were not drawn report to alpha every {every} steps"
+    share = PROBE_SHARE[config.scope]
     return {
         **found,
-        "gradient": Proposed("probed", why),
-        "probe": Proposed("steps", why),
-        "probe_fraction": Proposed(PROBE_SHARE[config.scope], why),
+        "gradient": Proposed("probed", "alpha also learns from operations that were not drawn"),
+        "probe": Proposed("steps", "all other steps save the time of these operations"),
+        "probe_fraction": Proposed(share, f"one step in {round(1 / share)}, enough on a CPU"),
     }
 
 
@@ -389,8 +401,8 @@ def _epochs_reason(request: _Request, once: Duration, epochs: int, fewest: int) 
     if epochs * once.epoch_seconds > request.budget_seconds:
         return f"the fewest over which a search can be judged, at {step}"
     if (epochs + 1) * once.epoch_seconds <= request.budget_seconds:
-        return f"more would show the same data again: {fewest:,} updates are enough to decide"
-    return f"{minutes_text(request.minutes)} at {step}"
+        return f"more would add little: {fewest:,} updates are enough to decide"
+    return f"as many as fit into {minutes_text(request.minutes)} at {step}"
 
 
 def _smallest_minutes(fit: _Fit) -> int:
@@ -412,7 +424,7 @@ def _finished(request: _Request, fit: _Fit, *, is_smallest: bool) -> Proposal:
     config = _config(request, found)
     if config.method != "random":
         rate = min(rate_for(config, max(1, fit.updates)), LARGEST_RATE)
-        why = f"lets an alpha move by {path_length(config):g} in {fit.updates:,} updates"
+        why = f"an alpha can move by {path_length(config):g} in {fit.updates:,} updates"
         found["alpha_learning_rate"] = Proposed(rate, why)
         config = _config(request, found)
     kept = tuple(name for name in PROPOSED if name in request.given and name in found)
@@ -454,15 +466,13 @@ def _notes(request: _Request, fit: _Fit, config: SearchConfig) -> Iterator[str]:
     if seconds < budget / 2:
         yield (
             f"The search needs only {seconds_text(seconds)}: more passes over so little data would "
-            "teach it little."
+            "add little."
         )
     if config.method != "random" and path_of(config, fit.updates) < path_length(config) / 2:
         yield (
-            f"In {fit.updates:,} updates at this rate an alpha can move by "
-            f"{path_of(config, fit.updates):.2g}, where {path_length(config):g} are needed: the "
-            "search may end undecided."
+            f"The search may end undecided: in {fit.updates:,} updates an alpha can move by "
+            f"{path_of(config, fit.updates):.2g} only, and {path_length(config):g} are needed."
         )
     if not request.facts.complete:
         yield "The text is too large to be counted at once; only its size was used."
-    if request.machine.source is SpeedSource.GUESS:
-        yield f"The time is {SPEED_SOURCES[SpeedSource.GUESS]}."
+    yield f"The time is {SPEED_SOURCES[request.machine.source]}."

@@ -79,38 +79,47 @@ def _sizes(search: Proposal, catalog: Catalog) -> list[dict[str, int]]:
 
 def _fitted(search: Proposal, catalog: Catalog, size: Mapping[str, int]) -> TrainingProposal:
     """A training of one size with as many epochs as the budget has room for."""
-    config, facts = _as_search(search.config, size), search.facts
-    once = duration(config, facts, catalog, search.machine.speed)
-    budget = 60 * search.minutes * (1 - RESERVE)
-    most = MOST_TRAINING_EPOCHS[facts.task]
-    epochs = max(1, min(most, floor(budget / once.epoch_seconds)))
-    limit = 0
-    if epochs < FEWEST_TRAINING_EPOCHS:
-        epochs = FEWEST_TRAINING_EPOCHS
-        steps = floor((budget / epochs - once.evaluation_seconds) / once.step_seconds)
-        limit = items_for(config, facts, max(1, min(once.steps_per_epoch, steps)))
-        config = config.model_copy(update={"train_limit": limit})
-    planned = replace(once, epochs=epochs, steps_per_epoch=steps_per_epoch(config, facts))
+    config = _as_search(search.config, size)
+    once = duration(config, search.facts, catalog, search.machine.speed)
+    epochs, limit = _length(search, config, once)
+    limited = config.model_copy(update={"train_limit": limit})
+    planned = replace(once, epochs=epochs, steps_per_epoch=steps_per_epoch(limited, search.facts))
     settings = {
         **_data_settings(search),
         **_size_settings(size, planned),
-        "epochs": Proposed(
-            epochs,
-            f"{minutes_text(search.minutes)} at {seconds_text(once.step_seconds)} per step"
-            if epochs < most
-            else "as many as in published trainings",
-        ),
+        "epochs": Proposed(epochs, _epochs_reason(search, planned, limit)),
         "train_limit": Proposed(
-            limit, "all data" if not limit else f"{epochs} passes over all data would take longer"
+            limit, f"{epochs} passes over all data would take longer" if limit else "all data"
         ),
     }
     known = TrainingConfig.model_fields
     return TrainingProposal(
         {name: one for name, one in settings.items() if name in known},
         planned,
-        f"About {seconds_text(planned.seconds)} on {DEVICES[search.machine.kind]}: {epochs:,} "
-        f"epochs of {planned.steps_per_epoch:,} steps.",
+        f"A training from scratch takes about {seconds_text(planned.seconds)} on "
+        f"{DEVICES[search.machine.kind]}: {epochs:,} epochs of {planned.steps_per_epoch:,} steps.",
     )
+
+
+def _length(search: Proposal, config: SearchConfig, once: Duration) -> tuple[int, int]:
+    """Epochs, and how much of the training data they use; 0 for all of it."""
+    budget = 60 * search.minutes * (1 - RESERVE)
+    most = MOST_TRAINING_EPOCHS[search.facts.task]
+    epochs = min(most, floor(budget / once.epoch_seconds))
+    if epochs >= FEWEST_TRAINING_EPOCHS:
+        return epochs, 0
+    seconds = budget / FEWEST_TRAINING_EPOCHS - once.evaluation_seconds
+    steps = max(1, min(once.steps_per_epoch, floor(seconds / once.step_seconds)))
+    return FEWEST_TRAINING_EPOCHS, items_for(config, search.facts, steps)
+
+
+def _epochs_reason(search: Proposal, planned: Duration, limit: int) -> str:
+    if limit:
+        return "the fewest of a training from scratch"
+    if planned.epochs == MOST_TRAINING_EPOCHS[search.facts.task]:
+        return "as many as in published trainings"
+    time = minutes_text(search.minutes)
+    return f"as many as fit into {time} at {seconds_text(planned.step_seconds)} per step"
 
 
 def _as_search(config: SearchConfig, size: Mapping[str, int]) -> SearchConfig:

@@ -18,7 +18,7 @@ from app.starting_points import Start, starting_point
 from app.studio import Studio
 from engine.data.summaries import DataSummary
 from engine.domain.config import SearchConfig, make_config
-from engine.domain.errors import DataError, NotFound
+from engine.domain.errors import DataError, NotFound, StudioError
 from engine.domain.facts import SpeedSource, speed_key
 from engine.domain.ports import Device, Node
 from engine.domain.proposal import Proposal, TooLittleTime
@@ -160,11 +160,29 @@ def test_data_that_are_not_there_and_too_little_time_are_refused(engine: Studio)
         propose_settings(engine, Start({"data": "digits"}), 0.1)
 
 
+def test_budget_and_data_are_checked_before_anything_is_measured(engine: Studio):
+    measured: list[SearchConfig] = []
+    for start, minutes in ((Start({"data": "digits"}), 0.0), (Start({"data": "/nowhere"}), 30.0)):
+        with pytest.raises(StudioError):
+            propose_settings(engine, start, minutes, measure=measured.append)
+    assert measured == []
+
+
+def test_a_measurement_that_was_asked_for_is_used(engine: Studio):
+    start = Start({"data": "digits"})
+    found = propose_settings(
+        engine, start, MINUTES, measure=lambda _: publish_speed(engine, 0.5) and None
+    )
+    assert found.machine.source is SpeedSource.MEASUREMENT
+
+
 def test_what_was_adapted_of_a_preset_is_said_with_both_values(engine: Studio):
     start = starting_point(["cifar10-cpu"], "mnist", {"channels": "8"})
     found = propose_settings(engine, start, start.minutes or 0)
     words = adapted_text(start, found)
-    assert words.startswith("The preset cifar10-cpu was adapted to these data: ")
+    assert words.startswith("Adapted from the preset cifar10-cpu: ")
+    assert f"train_limit = {found.config.train_limit} (preset: 28000)" in words
+    assert "alpha_learning_rate_schedule = cosine (preset: constant)" in words
     assert f"epochs = {found.config.epochs} (preset: 4)" in words
     assert "flip = False (preset: True)" in words
     assert "channels" not in words

@@ -11,14 +11,26 @@ from engine.domain.proposed import FOLLOWS_DATA
 
 
 @pytest.mark.parametrize("name", [one.name for one in PRESETS])
-@pytest.mark.parametrize("minutes", [None, 5.0])
-def test_a_preset_stays_as_it_is_on_its_own_data(name, minutes):
-    start = starting_point([name], None, {}, minutes)
+def test_a_preset_stays_as_it_is_on_its_own_data(name):
+    start = starting_point([name], None, {})
     assert start.minutes is None
     assert make_config(start.given) == preset_config(name)
     data = str(preset(name).settings["data"])
     for own in (data, f"/somewhere/{data}", f"/somewhere/{data}.npz"):
-        assert starting_point([name], own, {}, minutes).minutes is None
+        assert starting_point([name], own, {}).minutes is None
+
+
+@pytest.mark.parametrize("name", [one.name for one in PRESETS])
+def test_a_budget_adapts_a_preset_on_its_own_data_too(name):
+    start = starting_point([name], None, {}, 5.0)
+    assert start.minutes == 5.0
+    kept = preset(name).settings.keys() - FOLLOWS_DATA
+    assert start.given.keys() == kept | (preset(name).settings.keys() & {"ignore_index"})
+
+
+def test_the_same_data_are_written_in_the_same_way():
+    assert starting_point(["camvid-cpu"], None, {}, 5.0).given["ignore_index"] == 11
+    assert "ignore_index" not in starting_point(["camvid-cpu"], "mine", {}).given
 
 
 @pytest.mark.parametrize("name", [one.name for one in PRESETS])
@@ -29,13 +41,11 @@ def test_on_other_data_a_preset_keeps_its_method_only(name):
     settings = preset(name).settings
     kept = {key: value for key, value in settings.items() if key not in FOLLOWS_DATA}
     assert start.given == {**kept, "data": "mine"}
-    assert set(start.dropped) == FOLLOWS_DATA & set(settings)
 
 
 def test_what_a_person_sets_stays_whether_or_not_it_follows_the_data():
     start = starting_point(["cifar10-cpu"], "mine", {"epochs": "7"}, 3.0)
     assert start.given["epochs"] == "7"
-    assert "epochs" not in start.dropped
     assert start.own == {"data", "epochs"}
     assert start.minutes == 3.0
 

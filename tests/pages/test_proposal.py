@@ -7,10 +7,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.studio import Studio
+from engine.domain.config import make_config
 from engine.domain.presets import preset, preset_config
 from tests.e2e.seeding import NODE, catalog
 from tests.pages.conftest import OpenPage, words
 from tests.pages.test_new_search import start_from
+
+KEPT = "The form keeps the last proposal."
+OTHER_DATA = "These settings suit other data."
 
 
 @pytest.fixture
@@ -71,9 +75,9 @@ def test_button_fills_the_form_and_says_why(studio: Studio, new_search: AppTest,
     test = propose(new_search, "cifar10-cpu", 60.0)
     assert not test.exception
     assert "budget: 60 minutes" in said(test)
-    assert "Training from scratch: About" in said(test)
+    assert "A training from scratch takes about" in said(test)
     assert "32x32 images become 16x16 for the first cell" in said(test)
-    assert "Colour photographs look the same mirrored" in said(test)
+    assert "Mirrored photographs keep their meaning" in said(test)
     assert test.toggle(key="cifar10-cpu-1-flip").value
     epochs = test.number_input(key="cifar10-cpu-1-epochs").value
     assert epochs > 4
@@ -99,7 +103,7 @@ def test_changed_fields_stay_through_several_proposals(new_search: AppTest, imag
 
 def test_a_field_that_was_changed_afterwards_shows_no_reason(new_search: AppTest):
     test = propose(new_search, "digits", 60.0)
-    reason = "Images of 8x8 pixels are small enough"
+    reason = "8x8 images are small enough"
     assert reason in said(test)
     test.selectbox(key="digits-1-stem_stride").set_value(2).run()
     assert reason not in said(test)
@@ -107,15 +111,48 @@ def test_a_field_that_was_changed_afterwards_shows_no_reason(new_search: AppTest
 
 def test_too_small_a_budget_is_said_and_changes_nothing(studio: Studio, new_search: AppTest):
     test = propose(new_search, "digits", 1.0)
-    assert "Asked for a search within 1 minute" in said(test)
+    assert "1 minute is too short: the smallest network needs " in said(test)
+    assert KEPT not in said(test)
     test.button(key="start").click().run()
     assert studio.runs()[0].config == preset_config("digits")
+
+
+def test_form_keeps_the_last_proposal_if_the_next_one_fails(new_search: AppTest):
+    epochs = propose(new_search, "digits", 60.0).number_input(key="digits-1-epochs").value
+    test = propose(new_search, "digits", 1.0)
+    assert KEPT in said(test)
+    assert test.number_input(key="digits-1-epochs").value == epochs != 20
+    test = propose(test, "digits", 60.0)
+    assert not test.error
+    assert test.number_input(key="digits-2-epochs").value == epochs
+
+
+def test_settings_for_other_data_are_said_to_be_so(new_search: AppTest, images: Path):
+    assert OTHER_DATA not in said(new_search)
+    start_from(new_search, "cifar10-cpu")
+    type_data(new_search, "cifar10-cpu", images)
+    assert OTHER_DATA in said(new_search)
+    test = propose(new_search, "cifar10-cpu", 60.0)
+    assert OTHER_DATA not in said(test)
+    type_data(test, "cifar10-cpu-1", Path("digits"))
+    assert OTHER_DATA in said(test)
+
+
+def test_settings_of_a_cloned_method_stay(studio: Studio, page: OpenPage):
+    studio.store.publish(catalog())
+    config = make_config({**preset_config("digits").model_dump(), "draws": 7, "route": "or"})
+    run = studio.create(config)
+    test = page("new", clone=run.id)
+    test = propose(test, f"clone-{run.id}", 60.0)
+    test.button(key="start").click().run()
+    latest = studio.runs()[0].search
+    assert (latest.draws, latest.route, latest.epochs > 20) == (7, "or", True)
 
 
 def test_another_preset_forgets_what_was_proposed(new_search: AppTest):
     propose(new_search, "digits", 60.0)
     test = start_from(new_search, "cifar10-cpu")
-    assert "Images of 8x8 pixels are small enough" not in said(test)
+    assert "8x8 images are small enough" not in said(test)
     assert test.number_input(key="cifar10-cpu-epochs").value == 4
 
 
@@ -132,13 +169,13 @@ def test_unknown_speed_can_be_measured_by_an_engine(studio: Studio, new_search: 
     studio.store.register_node(NODE, stale_seconds=0.0)
     studio.store.beat_node(NODE.name, NODE.process)
     test = propose(new_search, "digits", 60.0)
-    assert "a guess: nothing has been measured" in said(test)
+    assert "a guess, since nothing has been measured" in said(test)
     test.button(key="speed").click().run()
     [job] = studio.store.jobs()
     assert job.kind == "speed"
     studio.store.take_job(NODE.name, job.id)
     studio.store.finish_job(job.id, 1, result={"call": 1e-5})
-    assert "Propose the settings again" in said(test.run())
+    assert "Propose settings again" in said(test.run())
 
 
 def test_scenes_and_texts_are_proposed_too(new_search: AppTest):
