@@ -68,25 +68,20 @@ def test_multiply_adds_of_all_operations_are_those_of_the_real_network(space: st
         **shape_of(config, IMAGES).arguments,
     )
     codes = {kind: torch.ones_like(alpha) for kind, alpha in network.alphas.items()}
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(EVALUATION_BATCH[IMAGES.task], 3, 32, 32), codes)
-    counted = 0
+    counted = []
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d) and module.groups > 1:
-            counted += depthwise_multiply_adds(module, network, codes)
-    whole = counter.get_total_flops() / 2 + (DEPTHWISE - 1) * counted
-    assert work_of(config).evaluation.multiply_adds == pytest.approx(whole, rel=0.01)
-
-
-def depthwise_multiply_adds(module, network, codes) -> float:
-    """Multiply-adds of one depthwise convolution over an evaluation batch."""
-    seen = []
-    handle = module.register_forward_hook(lambda _, __, output: seen.append(output.shape))
-    with torch.no_grad():
+            module.register_forward_hook(lambda *seen: counted.append(depthwise(*seen)))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(2, 3, 32, 32), codes)
-    handle.remove()
-    batch = EVALUATION_BATCH[IMAGES.task]
-    return sum(prod(shape[1:]) * prod(module.kernel_size) * batch for shape in seen)
+    whole = counter.get_total_flops() / 2 + (DEPTHWISE - 1) * sum(counted)
+    batches = EVALUATION_BATCH[IMAGES.task] / 2
+    assert work_of(config).evaluation.multiply_adds == pytest.approx(batches * whole, rel=0.01)
+
+
+def depthwise(module, _, output) -> int:
+    """Multiply-adds of a depthwise convolution."""
+    return output.numel() * prod(module.kernel_size)
 
 
 @pytest.mark.parametrize(("scope", "draws"), [("node", 4), ("edge", 4), ("node", 1)])
@@ -138,6 +133,14 @@ def test_an_alternating_step_moves_twice_and_probes_once():
     )
     sampled = work_of(make_config({"gradient": "sampled"})).step
     assert alternating.multiply_adds == pytest.approx(joint.multiply_adds + sampled.multiply_adds)
+
+
+def test_the_harmony_of_cells_adds_two_passes_through_what_is_drawn():
+    plain, own, sampled = (
+        work_of(make_config(changes)).step
+        for changes in ({}, {"cell_harmony": 0.1}, {"gradient": "sampled"})
+    )
+    assert own.multiply_adds == pytest.approx(plain.multiply_adds + 2 * sampled.multiply_adds)
 
 
 def test_work_adds_up_and_repeats():
