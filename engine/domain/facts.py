@@ -72,7 +72,7 @@ class SpeedSource(StrEnum):
 
 
 SPEED_SOURCES = {
-    SpeedSource.FIRST_STEPS: "an estimate from the first steps of a search of this size",
+    SpeedSource.FIRST_STEPS: "an estimate from first steps that an engine tried on this device",
     SpeedSource.EARLIER_RUNS: "an estimate from earlier searches on this device",
     SpeedSource.MEASUREMENT: "an estimate from a few steps of two small networks on this device",
     SpeedSource.GUESS: "a guess, since nothing has been measured on this device yet",

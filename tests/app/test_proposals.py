@@ -1,13 +1,16 @@
 """Proposals from the studio's own rows: where the speed of a device is known from."""
 
 import json
-from typing import Any
+from contextlib import suppress
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
+from pydantic.fields import FieldInfo
 
 from app.checks import preflight_question
 from app.proposals import (
     FEWEST_STEPS,
+    OF_SPEED,
     adapted_text,
     place_of,
     predicted,
@@ -16,19 +19,23 @@ from app.proposals import (
 )
 from app.starting_points import Start, starting_point
 from app.studio import Studio
+from engine.data.facts import facts_of
 from engine.data.summaries import DataSummary
 from engine.domain.config import SearchConfig, make_config
-from engine.domain.errors import DataError, NotFound, StudioError
+from engine.domain.errors import DataError, InvalidConfig, NotFound, StudioError
 from engine.domain.facts import SpeedSource, speed_key
 from engine.domain.ports import Device, Node
 from engine.domain.proposal import Proposal, TooLittleTime
 from engine.domain.proposal_limits import GUESSED_SPEEDS
 from engine.domain.run import Progress, Run, RunState
+from engine.domain.search_time import search_work
 from engine.domain.workload import Speed
 from tests.e2e.seeding import CPU, NODE, catalog
 
 GPU = Device("GPU-1", 0, "Some GPU", 80 * 2**30)
 DIGITS = DataSummary("digits", 1, 10, 8, 8, 1078, 360, 359)
+FACTS = facts_of(make_config({}), DIGITS)
+CATALOG = catalog()
 MINUTES = 30.0
 
 
@@ -131,6 +138,29 @@ def test_first_steps_of_another_size_do_not(engine: Studio):
     before = proposed(engine)
     first_steps(engine, before.config.model_copy(update={"nodes": 2}), 1e-3)
     assert proposed(engine).machine.source is SpeedSource.GUESS
+
+
+def test_the_time_of_a_step_depends_on_no_other_setting():
+    given = {"cells": 4, "channels": 8, "gradient": "probed", "probe": "steps"}
+    work = search_work(make_config(given), FACTS, CATALOG).step
+    tried = 0
+    for name, field in SearchConfig.model_fields.items():
+        for value in others(field) if name not in OF_SPEED else ():
+            with suppress(InvalidConfig):
+                changed = make_config({**given, name: value})
+                assert search_work(changed, FACTS, CATALOG).step == work, name
+                tried += 1
+    assert tried > 20
+
+
+def others(field: FieldInfo) -> list[Any]:
+    """Values of a setting that are not its default; none of text."""
+    value = field.default
+    if get_origin(field.annotation) is Literal:
+        return [one for one in get_args(field.annotation) if one != value]
+    if isinstance(value, bool):
+        return [not value]
+    return [value / 2, 2 * value + 1] if isinstance(value, int | float) else []
 
 
 def test_a_search_goes_where_its_device_is(engine: Studio):
