@@ -107,6 +107,8 @@ CANDIDATES: Mapping[str, Mapping[str, Any]] = {
     "edge": {"scope": "edge", "draws": 1},
     "edge M2": {"scope": "edge", "draws": 2},
     "alternating": {"update": "alternating"},
+    "oles": {"update": "alternating", "early_stop_agreement": 0.4, "early_stop_window": 10},
+    "harmony": {"cell_harmony": 0.125},
 }
 """The ways to search that are compared, as settings."""
 

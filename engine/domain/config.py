@@ -330,6 +330,38 @@ class SearchConfig(RunConfig):
         ge=0.0,
         le=1000.0,
     )
+    early_stop_agreement: float = setting(
+        0.0,
+        "Early stopping",
+        "An operation stops training if the mean cosine of its weights' gradients on training and "
+        "held-out data is below this (OLES, which takes 0.4); 0 stops none. Needs update = "
+        "alternating.",
+        group="Exploration",
+        tasks=IMAGES,
+        ge=0.0,
+        le=1.0,
+    )
+    early_stop_window: int = setting(
+        20,
+        "Early stopping window",
+        "With early_stop_agreement: steps in which the operation is on, over which the mean is "
+        "taken.",
+        group="Exploration",
+        unit="steps",
+        tasks=IMAGES,
+        ge=1,
+        le=10_000,
+    )
+    cell_harmony: float = setting(
+        0.0,
+        "Cell harmony",
+        "Weight of a penalty on the weights that grows linearly from 0: cells of a kind should "
+        "want the same of their shared code (Λ-DARTS, which takes 0.125). Two more passes a step.",
+        group="Exploration",
+        tasks=IMAGES,
+        ge=0.0,
+        le=1000.0,
+    )
 
     origin: str = setting(
         "",
@@ -374,6 +406,15 @@ class SearchConfig(RunConfig):
             raise ValueError("draws_start is below draws, and draws only ever fall")
         if self.method == "random" and self.update != "joint":
             raise ValueError("method = random moves no alphas, and update is not joint")
+        if self.early_stop_agreement and self.update != "alternating":
+            raise ValueError(
+                "early_stop_agreement needs held-out data in each step, and update is not "
+                "alternating"
+            )
+        if self.cell_harmony and self.method == "random":
+            raise ValueError(
+                "cell_harmony aligns cells that learn a code, and method = random learns none"
+            )
         return self
 
     @property

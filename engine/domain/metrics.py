@@ -86,6 +86,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("candidate_perplexity", "Present random child's validation perplexity", "", "lower"),
     Metric("candidate_mean_iou", "Present random child's validation mean IoU", "%", "higher"),
     Metric("gap", "Gap: child error minus supernet error", "points", "lower"),
+    Metric("stopped_operations", "Operations stopped early", "%"),
+    Metric("cell_harmony", "Agreement of the cells of a kind, 1 is full", better="higher"),
     Metric("entropy", "Entropy of the architecture, 1 is uniform"),
     Metric("learning_rate", "Learning rate of the weights"),
     Metric("alpha_learning_rate", "Learning rate of alpha"),

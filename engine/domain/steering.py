@@ -83,6 +83,7 @@ OF_THE_DRAWS = (
     "alpha_patience",
     "beta_decay",
 )
+OF_THE_OPERATIONS = ("early_stop_agreement", "early_stop_window", "cell_harmony")
 OF_THE_RECORDS = (
     "snapshot_interval",
     "checkpoint_minutes",
@@ -143,7 +144,7 @@ def steerable(config: SearchConfig) -> tuple[str, ...]:
     if config.method == "random":
         return (*OF_THE_WEIGHTS[1:], *OF_THE_RECORDS)
     draws = OF_THE_DRAWS if config.method == "egs" else ()
-    return (*OF_THE_WEIGHTS, *OF_THE_ALPHAS, *draws, *OF_THE_RECORDS)
+    return (*OF_THE_WEIGHTS, *OF_THE_ALPHAS, *draws, *OF_THE_OPERATIONS, *OF_THE_RECORDS)
 
 
 def forked(

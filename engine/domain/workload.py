@@ -18,6 +18,7 @@ from engine.domain.catalog import Catalog, Layer, OperationCard
 from engine.domain.config import SearchConfig
 from engine.domain.cost import NetworkShape, places_of
 from engine.domain.language_cost import LanguageShape
+from engine.domain.run_config import IMAGES
 from engine.domain.skeleton import ASPP_RATES, CellPlace, Grid, gathered_nodes, stem_plan
 from engine.domain.space import NONE, SearchSpace
 
@@ -38,6 +39,9 @@ REDUCE_CALLS = 6
 
 STEP_CALLS = 1500
 """Kernels of a step outside the network: drawing codes, clipping, two optimisers (measured)."""
+
+PASSES_OF_HARMONY = 2
+"""Forward and backward passes that the penalty on disagreeing cells adds to a step."""
 
 EVALUATION_CALLS = 300
 """Kernels of a validation batch outside the network (measured)."""
@@ -223,11 +227,12 @@ def _step(config: SearchConfig, passes: _Passes, *, items: float, calls: float) 
     forward = _forward(config, passes).batched(items, calls=calls)
     trained = forward.batched(1.0 + BACKWARD, calls=2.0)
     moves = 2 if config.update == "alternating" else 1
+    harmony = PASSES_OF_HARMONY if config.cell_harmony and config.task in IMAGES else 0
     probe = Workload()
     if config.method == "egs":
         share_of_calls, share = _probed(config)
         probe = passes.undrawn.batched(items * share, calls=share_of_calls)
-    return trained.times(moves) + probe + Workload(STEP_CALLS * moves)
+    return trained.times(moves + harmony) + probe + Workload(STEP_CALLS * moves)
 
 
 def _probed(config: SearchConfig) -> tuple[float, float]:

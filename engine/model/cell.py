@@ -26,6 +26,12 @@ class Cell(nn.Module):
     As a mixture it is that of DARTS: codes are real weights, every operation
     is run, and a node is the weighted sum, differentiated as it stands.
 
+    An offset r is added to the entries b of this cell's code, of which it
+    leaves those of operations that are off at 0: a node is then the sum over
+    its operations of (b_k + r_k) o_k(x), b_k > 0, differentiated as it stands
+    also in r. At r = 0 values are, to the last bit, those without an offset,
+    and gradients are to rounding.
+
     Args:
         space: The search space.
         place: Where the cell stands in the network.
@@ -58,6 +64,7 @@ class Cell(nn.Module):
         code: Float[Tensor, "E K"],
         drawn: list[list[bool]],
         probe: Probe | None,
+        offset: Float[Tensor, "E K"] | None = None,
     ) -> Float[Tensor, "B NC h w"]:
         """The output of this cell.
 
@@ -67,14 +74,16 @@ class Cell(nn.Module):
                 mixture; it takes the gradient.
             drawn: The same code as plain values.
             probe: How operations that were not drawn serve alpha's gradient.
+            offset: What is added to the code of this cell alone.
         """
         adapted = zip(self.inputs, inputs, strict=True)
         sources: list[Tensor] = [self.get_submodule(name)(value) for name, value in adapted]
         for edges in self.space.edges_of:
             if self.mixture:
-                sources.append(self._mixed_node(sources, edges, code))
+                weights = code if offset is None else code + offset
+                sources.append(self._mixed_node(sources, edges, weights))
             else:
-                sources.append(self._node(sources, edges, code, drawn, probe))
+                sources.append(self._node(sources, edges, code, drawn, probe, offset))
         return gather(sources[self.space.inputs :], self.space.output, self.space.nodes)
 
     def _mixed_node(
@@ -96,6 +105,7 @@ class Cell(nn.Module):
         code: Float[Tensor, "E K"],
         drawn: list[list[bool]],
         probe: Probe | None,
+        offset: Float[Tensor, "E K"] | None,
     ) -> Float[Tensor, "B C h w"]:
         positions: list[Position] = []
         values: list[Tensor] = []
@@ -108,7 +118,8 @@ class Cell(nn.Module):
                 operation = cast(MixedEdge, self.edges[edge])[name]
                 if drawn[edge][k]:
                     positions.append((row, k))
-                    values.append(operation(source))
+                    value = operation(source)
+                    values.append(value if offset is None else (1 + offset[edge, k]) * value)
                 elif probe is not None and probe.includes(self.kind, edge, k):
                     undrawn.append(_undrawn((row, k), operation, source, probe))
         zeros = partial(zeros_like_strided, sources[0].detach(), self.stride)

@@ -111,6 +111,7 @@ class Supernet(nn.Module):
         images: Float[Tensor, "B in_channels H W"],
         codes: Mapping[str, Float[Tensor, "E K"]],
         probe: Probe | None = None,
+        offsets: Sequence[Float[Tensor, "E K"]] | None = None,
     ) -> Float[Tensor, "B classes *HW"]:
         """The class scores of the network that the codes choose, of images or of pixels.
 
@@ -121,15 +122,18 @@ class Supernet(nn.Module):
             probe: How operations that were not drawn are run, value only and
                 in the backward pass, for the code's gradient; None never runs
                 them.
+            offsets: One per cell, see :class:`~engine.model.cell.Cell`; None
+                for none.
         """
         drawn = {kind: (code.detach() > 0.5).tolist() for kind, code in codes.items()}
         before, last = self.stem(images)
-        for cell in cast(Iterable[Cell], self.cells):
+        for number, cell in enumerate(cast(Iterable[Cell], self.cells)):
             inputs = (before, last)[-len(cell.inputs) :]
             code = codes[cell.kind]
             if self.equal_votes:
                 code = unit_gradient(code)
-            value = cell(inputs, code, drawn[cell.kind], probe)
+            offset = None if offsets is None else offsets[number]
+            value = cell(inputs, code, drawn[cell.kind], probe, offset)
             before, last = last, value
         return classify(self.classifier, self.closing(last), images.shape[2:])
 
@@ -144,6 +148,21 @@ class Supernet(nn.Module):
     def alpha_parameters(self) -> Iterator[nn.Parameter]:
         """The architecture parameters, one a cell kind."""
         return iter(self.alphas.values())
+
+    @property
+    def kinds_of_cells(self) -> tuple[str, ...]:
+        """Kind of each cell, in the order from the image to the scores."""
+        return tuple(cell.kind for cell in cast(Iterable[Cell], self.cells))
+
+    def operation_weights(self) -> list[list[nn.Parameter]]:
+        """The weights of each operation that has any, per cell and edge: none are shared."""
+        found = [
+            list(operation.parameters())
+            for cell in cast(Iterable[Cell], self.cells)
+            for edge in cell.edges
+            for operation in edge.children()
+        ]
+        return [weights for weights in found if weights]
 
 
 def unit_gradient(code: Float[Tensor, "E K"]) -> Float[Tensor, "E K"]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
@@ -78,12 +78,14 @@ class StepResult:
         outputs: The network's answers, without a graph.
         targets: The right answers.
         gradient_norm: Norm of the weights' gradient before clipping.
+        figures: What else is recorded of it, by the name of the metric.
     """
 
     loss: Tensor
     outputs: Outputs
     targets: Tensor
     gradient_norm: Tensor
+    figures: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def clip_gradient(weights: Iterable[nn.Parameter], limit: float) -> Tensor:
@@ -126,6 +128,7 @@ def step_figures(task: Task, result: StepResult, seconds: float) -> Mapping[str,
         f"train_{task.score_name}": task.tally(result.outputs, result.targets).score,
         "gradient_norm": result.gradient_norm.item(),
         "step_seconds": seconds,
+        **{name: figure.item() for name, figure in result.figures.items()},
     }
 
 

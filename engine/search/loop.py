@@ -26,7 +26,9 @@ from engine.optimisation.epochs import EpochLoop
 from engine.optimisation.loop import Position, StepResult, refuse_nan, step_figures
 from engine.optimisation.schedules import learning_rate_at, temperature_at
 from engine.search.drawing import drawings, row_in_turn
+from engine.search.early_stopping import Agreements, EarlyStopping, operation_weights
 from engine.search.evaluation import measure, tensors_of
+from engine.search.harmony import harmony_of
 from engine.search.observe import observe_codes, observe_rows
 from engine.search.updates import ALPHA_BETA_2, Codes, Optimisers, alpha_step, joint_step
 from engine.tasks.randomness import generator
@@ -107,6 +109,8 @@ class SearchLoop(EpochLoop):
         self._equip = equip
         self._due: list[tuple[int, SearchConfig]] = []
         self._learnt = Learnt()
+        self._operations = operation_weights(supernet)
+        self._agreements = Agreements.of(len(self._operations))
         self._take(config)
 
     def steer(self, step: int, config: SearchConfig) -> None:
@@ -286,6 +290,8 @@ class SearchLoop(EpochLoop):
             self._optimisers,
             penalty=self.config.beta_decay * self._share,
             turn=self._row_in_turn(),
+            stopping=self._early_stopping(),
+            harmony=harmony_of(self.supernet, self.config.cell_harmony * self._share),
         )
         probe = self._equipment.make_probe(self.position.step) if searching else None
         together = self.config.update == "joint" and searching
@@ -314,6 +320,22 @@ class SearchLoop(EpochLoop):
         row = row_in_turn(self.space, self.config, self.position.step)
         return self.space.rows(self.config.scope)[row]
 
+    def _early_stopping(self) -> EarlyStopping | None:
+        """What stops operations in the present step; None where nothing does.
+
+        Switched off by a change, it lets all move again; switched on again,
+        those that had stopped stop at once. A fork begins with none stopped, as
+        it begins with new optimisers.
+        """
+        if not self.config.early_stop_agreement or not self._operations:
+            return None
+        return EarlyStopping(
+            self._operations,
+            self._agreements,
+            threshold=self.config.early_stop_agreement,
+            window=self.config.early_stop_window,
+        )
+
     def _close_epoch(self) -> Iterator[Snapshot | None]:
         """Measure supernet and child on validation data, then count the epoch."""
         started = time.perf_counter()
@@ -328,6 +350,8 @@ class SearchLoop(EpochLoop):
             f"child_{self.task.score_name}": child.score,
             "gap": child.error - supernet.error,
         }
+        if self._early_stopping():
+            self._figures["stopped_operations"] = 100 * self._agreements.stopped_share
         self.position.epoch += 1
         self.position.index = 0
         self.position.seconds += time.perf_counter() - started
@@ -370,6 +394,7 @@ class SearchLoop(EpochLoop):
             "position": asdict(self.position),
             "figures": dict(self._figures),
             "learnt": asdict(self._learnt),
+            "agreements": self._agreements.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -381,6 +406,8 @@ class SearchLoop(EpochLoop):
         self.position = Position(**state["position"])
         self._figures = dict(state["figures"])
         self._learnt = Learnt(**state.get("learnt", {}))
+        if "agreements" in state:
+            self._agreements = Agreements(**state["agreements"])
 
 
 def with_metrics(snapshot: Snapshot, figures: Mapping[str, float], **changes: Any) -> Snapshot:

@@ -5,7 +5,7 @@ both. ``alternating`` follows DARTS's first order: the alphas move on a batch
 that the weights are not trained on, then the weights move.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from engine.model.network import SearchNetwork
 from engine.model.probe import Probe
 from engine.optimisation.loop import StepResult, clip_gradient
+from engine.search.early_stopping import EarlyStopping
+from engine.search.harmony import Harmony
 from engine.tasks.task import Batch, Outputs
 
 Codes = Mapping[str, Float[Tensor, "E K"]]
@@ -37,6 +39,9 @@ class Optimisers:
         held: Pairs of a tensor of alphas and a mask of what rests in it.
         penalty: Weight of the penalty on the alphas, see :meth:`penalise`.
         turn: Edges whose alphas move in the next step; None for all.
+        stopping: Stops operations that only fit the training data; None stops
+            none.
+        harmony: Penalty on the weights of the next step; None for none.
     """
 
     weights: torch.optim.Optimizer
@@ -45,6 +50,8 @@ class Optimisers:
     held: Sequence[tuple[nn.Parameter, Bool[Tensor, "E K"]]] = ()
     penalty: float = 0.0
     turn: range | None = None
+    stopping: EarlyStopping | None = None
+    harmony: Harmony | None = None
 
     def penalise(self) -> None:
         """Add the gradient of penalty x mean over edges of log sum_k exp(alpha_k) (β-DARTS)."""
@@ -97,14 +104,19 @@ def joint_step(
     """Move weights, and alphas where ``codes`` carry a gradient, on one batch."""
     inputs, targets = batch
     _clear(optimisers)
-    outputs = supernet(inputs, codes, probe)
+    harmony, figures = optimisers.harmony, {}
+    outputs = (harmony.answer if harmony else supernet)(inputs, codes, probe)
     value = loss(outputs, targets)
     value.backward()
+    if optimisers.stopping:
+        optimisers.stopping.apply()
+    if harmony:
+        figures["cell_harmony"] = harmony.apply(lambda outputs: loss(outputs, targets))
     norm = clip_gradient(supernet.weight_parameters(), optimisers.gradient_clip)
     optimisers.weights.step()
     if any(code.requires_grad for code in codes.values()):
         optimisers.move_alphas()
-    return StepResult(value.detach(), outputs.detach(), targets, norm)
+    return StepResult(value.detach(), outputs.detach(), targets, norm, figures)
 
 
 def alpha_step(
@@ -115,19 +127,25 @@ def alpha_step(
     loss: Loss,
     probe: Probe | None,
 ) -> Outputs:
-    """Move only the alphas; no gradient of any weight is computed. Returns the answers."""
+    """Move only the alphas. Returns the answers.
+
+    Gradients are computed only of the weights that early stopping watches.
+    """
     inputs, targets = batch
     _clear(optimisers)
-    with _frozen(supernet):
+    stopping = optimisers.stopping
+    with _frozen(supernet, but=stopping.watched() if stopping else ()):
         outputs = supernet(inputs, codes, probe)
         loss(outputs, targets).backward()
+    if stopping:
+        stopping.note_validation()
     optimisers.move_alphas()
     return outputs.detach()
 
 
 @contextmanager
-def _frozen(supernet: SearchNetwork) -> Iterator[None]:
-    weights = list(supernet.weight_parameters())
+def _frozen(supernet: SearchNetwork, *, but: Collection[nn.Parameter]) -> Iterator[None]:
+    weights = [weight for weight in supernet.weight_parameters() if weight not in but]
     for weight in weights:
         weight.requires_grad_(False)
     try:

@@ -53,6 +53,18 @@ def refusal_of(values) -> str:
             "Asked for these settings together; found alpha_warmup_epochs leaves no epoch for the "
             "alphas; allowed is settings that fit together; change one of the two.",
         ),
+        (
+            {"early_stop_agreement": 0.1},
+            "Asked for these settings together; found early_stop_agreement needs held-out data in "
+            "each step, and update is not alternating; allowed is settings that fit together; "
+            "change one of the two.",
+        ),
+        (
+            {"cell_harmony": 0.1, "method": "random"},
+            "Asked for these settings together; found cell_harmony aligns cells that learn a code, "
+            "and method = random learns none; allowed is settings that fit together; change one of "
+            "the two.",
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused_in_one_sentence(values, sentence):

@@ -98,6 +98,8 @@ def test_what_can_be_steered_depends_on_the_method():
     assert "draws" not in steerable(darts)
     assert "banned" in steerable(darts)
     assert not {"banned", "epochs", "draws"} & set(steerable(chance))
+    assert {"early_stop_agreement", "cell_harmony"} <= set(steerable(darts))
+    assert not {"early_stop_agreement", "cell_harmony"} & set(steerable(chance))
     assert "learning_rate" in steerable(chance)
 
 
