@@ -143,14 +143,6 @@ def test_the_harmony_of_cells_adds_two_passes_through_what_is_drawn():
     assert own.multiply_adds == pytest.approx(plain.multiply_adds + 2 * sampled.multiply_adds)
 
 
-def test_the_harmony_of_cells_adds_two_passes_through_what_is_drawn():
-    plain, own, sampled = (
-        work_of(make_config(changes)).step
-        for changes in ({}, {"cell_harmony": 0.1}, {"gradient": "sampled"})
-    )
-    assert own.multiply_adds == pytest.approx(plain.multiply_adds + 2 * sampled.multiply_adds)
-
-
 def test_work_adds_up_and_repeats():
     one = Workload(1, 2, 3)
     assert one + one == one.times(2)
