@@ -104,10 +104,12 @@ class Figures:
 
     Args:
         path: The file; None keeps nothing.
+        kind: What the rows are, for whoever reads the file.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, kind: str = KIND) -> None:
         self.path = path
+        self.kind = kind
         self.rows: list[Row] = []
         if path is not None and path.exists():
             self.rows = json.loads(path.read_text())["rows"]
@@ -129,7 +131,7 @@ class Figures:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         versions = {"torch": torch.__version__, "python": platform.python_version()}
-        whole = {"kind": KIND, "versions": versions, "rows": self.rows}
+        whole = {"kind": self.kind, "versions": versions, "rows": self.rows}
         written = json.dumps(whole, indent=1)
         beside = self.path.with_suffix(".part")
         beside.write_text(written + "\n")

@@ -36,6 +36,7 @@ from engine.runtime.worker import set_up_torch
 from engine.search.build import assemble_search, space_of
 from engine.tasks.build import build_task
 
+KIND = "found_cells"
 RAW = Path(__file__).parent / "raw" / "found_cells.json"
 RANDOM_CELLS = 200
 """Random cells among which the one of the nearest size is taken."""
@@ -48,12 +49,13 @@ SEARCHES: Mapping[str, Mapping[str, Any]] = {
         "cells": 4,
         "channels": 8,
         "draws": 4,
-        "epochs": 5,
+        "epochs": 6,
         "gradient": "probed",
         "probe": "steps",
         "flip": True,
         "learning_rate": 0.05,
-        "alpha_learning_rate": 0.03,
+        "alpha_learning_rate": 0.1,
+        "alpha_learning_rate_schedule": "cosine",
         "cpu_threads": 1,
     },
     "camvid": {
@@ -95,7 +97,7 @@ CANDIDATES: Mapping[str, Mapping[str, Any]] = {
     "context .9+inclusion": {"context": 0.9, "route": "inclusion"},
     "equal votes": {"cell_votes": "equal"},
     "equal votes+inclusion": {"cell_votes": "equal", "route": "inclusion"},
-    "inclusion, fast alpha": {"route": "inclusion", "alpha_learning_rate": 0.1},
+    "inclusion, slow alpha": {"route": "inclusion", "alpha_learning_rate": 0.03},
     "exploration": {"exploration": 0.2},
     "fair": {"fair_sources": 1.0},
     "fair+inclusion": {"fair_sources": 1.0, "route": "inclusion"},
@@ -104,6 +106,9 @@ CANDIDATES: Mapping[str, Mapping[str, Any]] = {
     "turn": {"alpha_rows": "turn", "context": 0.75, "route": "inclusion"},
     "patience": {"alpha_patience": 0.2},
     "beta decay": {"beta_decay": 0.5},
+    "source": {"scope": "source", "draws": 1},
+    "source M2": {"scope": "source", "draws": 2},
+    "source M2+inclusion": {"scope": "source", "draws": 2, "route": "inclusion"},
     "edge": {"scope": "edge", "draws": 1},
     "edge M2": {"scope": "edge", "draws": 2},
     "alternating": {"update": "alternating"},
@@ -116,7 +121,9 @@ CANDIDATES: Mapping[str, Mapping[str, Any]] = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is missing, and print mean and spread."""
     given = parser().parse_args(arguments)
-    figures = Figures(given.out)
+    if not given.data:
+        print("Say on what to search: --data cifar10=PATH, --data camvid=FOLDER, or both.")
+    figures = Figures(given.out, KIND)
     for name, path in (one.split("=", 1) for one in given.data):
         for seed in given.seeds:
             for candidate in given.candidates:
@@ -132,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--data", action="append", default=[], metavar="NAME=PATH", required=True)
+    made.add_argument("--data", action="append", default=[], metavar="NAME=PATH")
     made.add_argument("--candidates", nargs="*", default=list(CANDIDATES), choices=CANDIDATES)
     made.add_argument("--random-like", nargs="*", default=[], choices=CANDIDATES)
     made.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])

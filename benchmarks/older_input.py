@@ -4,9 +4,10 @@ scikit-learn's digits, alphas held at uniform, weights trained for ten epochs
 under one of several surroundings: every row drawn (M = 4 or 14), or most rows
 held at one architecture. Then, over many validation batches, the effect on the
 loss of switching on one operation that was not drawn, by the input that it
-reads: to first order, dL/db_k, and measured, by switching it on. Beside it the
-noise of every source: the share of the variance of its features, for a fixed
-image, that comes from the drawn codes of the cells before it.
+reads: to first order, dL/db_k, of all cells of a kind together and of each cell
+alone, and measured, by switching it on. Beside it the noise of every source:
+the share of the variance of its features, for a fixed image, that comes from
+the drawn codes of the cells before it.
 
     python -m benchmarks.older_input [--seeds 0 1 2] [--out benchmarks/raw/older_input.json]
 """
@@ -30,6 +31,7 @@ from engine.search.loop import SearchLoop
 from engine.tasks.randomness import generator
 
 CPU = torch.device("cpu")
+KIND = "older_input"
 RAW = Path(__file__).parent / "raw" / "older_input.json"
 STILL = {"alpha_learning_rate": 1e-12, "alpha_learning_rate_schedule": "constant", "epochs": 10}
 SURROUNDINGS: Mapping[str, Mapping[str, Any]] = {
@@ -38,6 +40,7 @@ SURROUNDINGS: Mapping[str, Mapping[str, Any]] = {
     "rows held with probability .75": {"draws": 4, "context": 0.75},
     "rows held with probability .95": {"draws": 4, "context": 0.95},
 }
+SOURCES = ("c_{k-2}", "c_{k-1}")
 BATCHES = 24
 SWITCHED = 4
 """Operations of each cell kind and input that are switched on per batch."""
@@ -56,7 +59,7 @@ def main() -> None:
         for seed in given.seeds:
             rows.append({"surroundings": name, "seed": seed, **measured(settings, seed)})
             print(json.dumps(rows[-1]), flush=True)
-    written = {"kind": "older_input", "batches": BATCHES, "rows": rows}
+    written = {"kind": KIND, "batches": BATCHES, "rows": rows}
     given.out.write_text(json.dumps(written, indent=1) + "\n")
 
 
@@ -108,31 +111,59 @@ def effects_of(
     loop: SearchLoop, inputs: Tensor, targets: Tensor, codes: Mapping[str, Tensor], number: int
 ) -> Iterator[tuple[tuple[str, str, str], float]]:
     """((how, kind, source), effect on the loss) of operations that were not drawn."""
-    leaves = {kind: code.clone().requires_grad_() for kind, code in codes.items()}
-    before = loop.task.loss(loop.supernet(inputs, leaves, Probe.exact()), targets)
-    before.backward()
-    loop.supernet.zero_grad()
+    before, gradients = code_gradients(loop, inputs, targets, codes)
     random = generator(loop.config.seed, "switched", number)
     for kind, code in codes.items():
-        gradient = leaves[kind].grad
-        assert gradient is not None
-        for source, name in enumerate(("c_{k-2}", "c_{k-1}")):
+        for source, name in enumerate(SOURCES):
             undrawn = [
                 (edge, k)
                 for edge, place in enumerate(loop.space.edges)
                 for k in range(len(loop.space.operations))
                 if place.source == source and k != loop.space.none_index and not code[edge, k]
             ]
-            yield (
-                ("first order", kind, name),
-                statistics.mean(float(gradient[place]) for place in undrawn),
-            )
+            of_cells = {
+                f"first order, cell {cell}": statistics.mean(float(gradient[p]) for p in undrawn)
+                for cell, gradient in gradients[kind].items()
+            }
+            yield ("first order", kind, name), sum(of_cells.values())
+            for how, value in of_cells.items():
+                yield (how, kind, name), value
             for index in torch.randperm(len(undrawn), generator=random)[:SWITCHED].tolist():
                 on = {**codes, kind: code.clone()}
                 on[kind][undrawn[index]] = 1.0
                 with torch.no_grad():
                     after = loop.task.loss(loop.supernet(inputs, on), targets)
-                yield ("switched on", kind, name), float(after - before)
+                yield ("switched on", kind, name), float(after) - before
+
+
+def code_gradients(
+    loop: SearchLoop, inputs: Tensor, targets: Tensor, codes: Mapping[str, Tensor]
+) -> tuple[float, dict[str, dict[int, Tensor]]]:
+    """The loss, and dL/db [E, K] by kind and cell, as if each cell had a code of its own."""
+    own: dict[str, dict[int, Tensor]] = {kind: {} for kind in codes}
+    hooks = []
+    for number, cell in enumerate(loop.supernet.cells):  # type: ignore[attr-defined]
+        own[cell.kind][number] = codes[cell.kind].clone().requires_grad_()
+        hooks.append(
+            cell.register_forward_pre_hook(
+                lambda _, given, leaf=own[cell.kind][number]: (given[0], leaf, *given[2:])
+            )
+        )
+    leaves = {kind: code.clone().requires_grad_() for kind, code in codes.items()}
+    loss = loop.task.loss(loop.supernet(inputs, leaves, Probe.exact()), targets)
+    loss.backward()
+    loop.supernet.zero_grad()
+    for hook in hooks:
+        hook.remove()
+    return float(loss.detach()), {
+        kind: {number: _gradient(leaf) for number, leaf in cells.items()}
+        for kind, cells in own.items()
+    }
+
+
+def _gradient(leaf: Tensor) -> Tensor:
+    assert leaf.grad is not None
+    return leaf.grad
 
 
 def noise(loop: SearchLoop) -> list[dict[str, Any]]:

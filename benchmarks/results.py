@@ -1,7 +1,8 @@
 """Writes the tables of docs/results.md from the raw figures in benchmarks/raw.
 
 They are reports of studies, as ``egs study FILE -o benchmarks/raw/NAME.json``
-writes them, and what ``benchmarks.compare_texts_and_scenes`` has measured. Only
+writes them, and what ``benchmarks.compare_texts_and_scenes``, ``found_cells``,
+``older_input`` and ``health_calibration`` have measured. Only
 the part of the page between the two marks is replaced; the rest is left as it
 is. Other JSON files in the folder are passed over.
 
@@ -12,13 +13,19 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from app.study import KIND
 from benchmarks.compare_texts_and_scenes import KIND as NETWORKS
+from benchmarks.found_cells import KIND as FOUND_CELLS
+from benchmarks.health_calibration import KIND as CALIBRATION
+from benchmarks.health_calibration import calibration
+from benchmarks.markdown import escaped, table
 from benchmarks.network_tables import NetworkTable, tables
+from benchmarks.older_input import KIND as OLDER_INPUT
+from benchmarks.search_tables import found_cells, older_input
 from engine.domain.comparison import Measure
 from engine.domain.statistics import Spread
 
@@ -59,7 +66,7 @@ def read_reports(folder: Path) -> dict[Path, dict[str, Any]]:
     return {
         path: report
         for path, report in found.items()
-        if isinstance(report, dict) and report.get("kind") in (KIND, NETWORKS)
+        if isinstance(report, dict) and report.get("kind") in SECTIONS
     }
 
 
@@ -79,26 +86,29 @@ def with_sections(page: str, sections: Sequence[str]) -> str:
 
 def sections_of(report: dict[str, Any], link: str) -> list[str]:
     """What a file of raw figures gives: one section, or one for each of its data sets."""
-    if report["kind"] == KIND:
-        return [section(report, link)]
+    return SECTIONS[report["kind"]](report, link)
+
+
+def networks_sections(report: dict[str, Any], link: str) -> list[str]:
+    """Searched networks beside others: one section for each data set."""
     return [networks_section(one, _versions(report), link) for one in tables(report["rows"])]
 
 
-def networks_section(table: NetworkTable, versions: str, link: str) -> str:
+def networks_section(one: NetworkTable, versions: str, link: str) -> str:
     """One data set's networks in Markdown: the command, means, sentences, every training."""
     name = link.rsplit("/", 1)[-1]
-    command = f"python -m benchmarks.compare_texts_and_scenes {table.option}"
+    command = f"python -m benchmarks.compare_texts_and_scenes {one.option}"
     return "\n".join(
         [
-            f"## {table.title}\n",
+            f"## {one.title}\n",
             f"`{command} --out benchmarks/raw/{name}`\n",
             f"{versions}. Raw figures: [{name}]({link}).\n",
-            *_table(("network", "trainings", *table.head), table.means),
+            *table(("network", "trainings", *one.head), one.means),
             "",
-            *(f"* {escaped(sentence)}" for sentence in table.sentences),
+            *(f"* {escaped(sentence)}" for sentence in one.sentences),
             "",
             "<details><summary>By seed</summary>\n",
-            *_table(("network", "seed", *table.head), table.trainings),
+            *table(("network", "seed", *one.head), one.trainings),
             "",
             "</details>\n",
         ]
@@ -113,11 +123,11 @@ def section(report: dict[str, Any], link: str) -> str:
             f"## {report['name']}\n",
             *_origin(report, link),
             "",
-            *_table(("configuration", "seeds", *_labels(measures)), _means(report, measures)),
+            *table(("configuration", "seeds", *_labels(measures)), _means(report, measures)),
             "",
             *_sentences(report),
             "<details><summary>By seed</summary>\n",
-            *_table(("configuration", "seed", *_labels(measures)), _trials(report, measures)),
+            *table(("configuration", "seed", *_labels(measures)), _trials(report, measures)),
             "",
             *_reasons(report),
             "</details>\n",
@@ -193,14 +203,14 @@ def _settings(one: dict[str, Any]) -> str:
     return f"* {escaped(one['name'])}: {values}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    marks = ["---", *["---:"] * (len(head) - 1)]
-    return [f"| {' | '.join(map(escaped, cells))} |" for cells in (head, marks, *rows)]
-
-
-def escaped(text: str) -> str:
-    """Text that a Markdown table takes for text."""
-    return text.replace("|", "\\|").replace("<", "&lt;")
+SECTIONS: Mapping[str, Callable[[dict[str, Any], str], list[str]]] = {
+    KIND: lambda report, link: [section(report, link)],
+    NETWORKS: networks_sections,
+    FOUND_CELLS: lambda report, link: found_cells(report["rows"], link),
+    OLDER_INPUT: lambda report, link: older_input(report["rows"], link),
+    CALIBRATION: lambda report, link: calibration(report["rows"], link),
+}
+"""What each kind of raw figures gives."""
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Architecture: what a search has found or a training trains, and how to take it home."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from app.access import Feed
@@ -26,6 +28,7 @@ from engine.domain.genotype import Genotype, to_darts
 from engine.domain.metrics import main_figure
 from engine.domain.run import Run
 from engine.domain.snapshot import Snapshot
+from engine.domain.space import Scope
 from pages.advice import advice_line
 from pages.dead import dead_line
 from pages.derivation_bench import (
@@ -44,6 +47,12 @@ from pages.training import origin_link
 from pages.what_if import what_if_section
 
 LATEST = "latest"
+ROW_WORDS: Mapping[Scope, str] = {
+    "node": "node, over all its incoming operations,",
+    "source": "source of a node (each input of the cell, and all nodes together)",
+    "edge": "edge",
+}
+"""What shares the draws of a row, by scope."""
 SIZE_HELP = {
     "Parameters": "Trainable parameters of what lies on a path from the input to the scores; "
     "everything else is dead and left out.",
@@ -185,10 +194,10 @@ def _genotype(genotype: Genotype) -> None:
 
 def rule_words(rule: DerivationRule) -> str:
     """The derivation rule in words."""
-    row = "node, over all its incoming operations," if rule.scope == "node" else "edge"
+    row = ROW_WORDS[rule.scope]
     draws = f"{rule.draws} draw{'s' if rule.draws > 1 else ''}"
     keep = "keep" if rule.draws > 1 else "keeps"
-    pooled = " The *none* of all incoming edges counts as one."
+    pooled = " The *none* of all edges of a row counts as one."
     texts = {
         "map": f"Derived without chance: for each {row} the set of operations that {draws} "
         f"{keep} most probably (the mode of the ensemble); *none* is dropped afterwards.",
@@ -201,7 +210,7 @@ def rule_words(rule: DerivationRule) -> str:
         "vote": f"For each {row} every operation in more than half of {rule.votes} codes of "
         f"{draws}, with seed {rule.seed}; *none* is dropped afterwards.",
     }
-    counts = rule.scope == "node" and rule.none_pooled
+    counts = rule.scope != "edge" and rule.none_pooled
     return texts[rule.name] + (pooled if counts and rule.name not in {"draw", "top2"} else "")
 
 

@@ -45,7 +45,7 @@ HELP = {
     "threshold": "Keep what the draws keep with at least this probability.",
     "votes": "An operation needs more than half of them.",
     "edges_kept": "DARTS keeps 2 in its convolutional cell and 1 in its recurrent cell.",
-    "none_pooled": "Rank the `none` of all incoming edges of a node as one item.",
+    "none_pooled": "Rank the `none` of all edges of a row as one item.",
     "sound": "Derive only architectures in which every cell is connected and no node is empty.",
 }
 SWITCHES = frozenset({"none_pooled", "sound"})
@@ -80,7 +80,7 @@ def address_of(own: DerivationRule, rule: DerivationRule) -> dict[str, str]:
 
 def parameters_of(rule: DerivationRule) -> list[str]:
     """The parameters of a rule that change anything: in scope edge there is nothing to pool."""
-    return [p for p in RULES[rule.name].parameters if p != "none_pooled" or rule.scope == "node"]
+    return [p for p in RULES[rule.name].parameters if p != "none_pooled" or rule.scope != "edge"]
 
 
 def choose_rule(run: Run, own: DerivationRule) -> DerivationRule:

@@ -8,6 +8,13 @@ from engine.domain.snapshot import Rows, Snapshot, operations_in
 from engine.domain.space import Scope, SearchSpace
 from engine.export.layout import edge_titles
 
+SUMS: Mapping[Scope, str] = {
+    "node": "all edges into a node sum",
+    "source": "each row from an input of the cell, and all edges from nodes into a node, sum",
+    "edge": "each row sums",
+}
+"""What of the map adds up, by scope."""
+
 
 @dataclass(frozen=True)
 class EdgeHeatmap:
@@ -20,7 +27,7 @@ class EdgeHeatmap:
         operations: Label of each column.
         probabilities: One row an edge, in the run's own normalisation.
         drawn: The same shape: whether the code drawn at that step has it on.
-        scope: What sums to 1: ``node`` or ``edge``.
+        scope: What sums to 1, as in the search.
         since: Where the map shows a change: the step from which on; None: the
             probabilities themselves.
     """
@@ -49,12 +56,10 @@ class EdgeHeatmap:
     @property
     def normalisation(self) -> str:
         """In words, which cells of the map sum to 1, or to 0 of a change."""
+        what = SUMS[self.scope]
         if self.since is not None:
-            what = "all edges into a node" if self.scope == "node" else "each row"
-            return f"change in percentage points; {what} sum{'s' * (self.scope == 'edge')} to 0"
-        if self.scope == "node":
-            return "all edges into a node sum to 1"
-        return "each row sums to 1"
+            return f"change in percentage points; {what} to 0"
+        return f"{what} to 1"
 
 
 def edge_heatmaps(

@@ -500,9 +500,11 @@ class Player {
       ]))
     }
     const total = rows.reduce((sum, row) => sum + row.probability, 0)
-    const words = data.scope === "node"
-      ? `This edge holds ${(100 * total).toFixed(0)} % of its node, whose incoming operations sum to 100 %.`
-      : "The operations of this edge sum to 100 %."
+    const words = {
+      node: `This edge holds ${(100 * total).toFixed(0)} % of its node, whose incoming operations sum to 100 %.`,
+      source: `This edge holds ${(100 * total).toFixed(0)} %. The operations from an input of the cell sum to 100 %, and so do those from all nodes.`,
+      edge: "The operations of this edge sum to 100 %.",
+    }[data.scope]
     this.popover.replaceChildren(
       element("strong", { text: `${data.kinds[edge.kind]} cell, ${place.title}` }), list,
       element("p", { text: `● drawn at this step, ○ not drawn. ${words}` }),

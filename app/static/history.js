@@ -197,9 +197,12 @@ class History {
     const steps = at.map((frame) => frames.steps[frame])
     this.edgeCard.heading.replaceChildren(`${data.titles[kind]}, edge `, ...named(data.edges[edge]).childNodes)
     this.edgeCard.place.setAttribute("aria-label", `Probabilities of the operations of an edge of the ${data.kinds[kind]} cell over steps`)
-    this.edgeCard.words.textContent = data.scope === "node"
-      ? "Probability of each operation on this edge; all edges into the node share 100 %. Choose another edge in the maps above, in the heat map or in the graph."
-      : "Probability of each operation on this edge, 100 % together. Choose another edge in the maps above, in the heat map or in the graph."
+    const sums = {
+      node: "Probability of each operation on this edge; all edges into the node share 100 %.",
+      source: "Probability of each operation on this edge, 100 % together where it comes from an input of the cell; the edges from all nodes share 100 %.",
+      edge: "Probability of each operation on this edge, 100 % together.",
+    }
+    this.edgeCard.words.textContent = `${sums[data.scope]} Choose another edge in the maps above, in the heat map or in the graph.`
     this.edgeCard.chart.draw([steps, ...data.operations.map((_, k) => at.map((frame) => 100 * frames.probability(frame, kind, edge, k)))])
     this.nodeCard.heading.textContent = `${data.titles[kind]}: operations on at a node`
     this.nodeCard.place.setAttribute("aria-label", `Operations that the codes switch on at each node of the ${data.kinds[kind]} cell over steps`)

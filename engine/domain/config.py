@@ -85,7 +85,8 @@ class SearchConfig(RunConfig):
     scope: Scope = setting(
         "node",
         "Scope",
-        "Which probabilities compete: all incoming operations of a node, or those of one edge.",
+        "Which probabilities compete: all incoming operations of a node; those from one source, "
+        "where all nodes of the cell are one source; or those of one edge.",
         group="Estimator",
     )
     sound: bool = setting(
@@ -142,7 +143,8 @@ class SearchConfig(RunConfig):
     none_pooled: bool = setting(
         True,
         "Pool none",
-        "In scope node, rank the `none` items of all incoming edges as one when deriving.",
+        "Rank the `none` items of all edges of a row as one when deriving; in scope edge a row has "
+        "one edge.",
         group="Estimator",
     )
     banned: str = setting(
@@ -158,7 +160,7 @@ class SearchConfig(RunConfig):
         "",
         "Frozen operations",
         "Operations whose probabilities rest, written as for banned operations; everything that "
-        "competes with them (their edge, or in scope node their node) rests with them.",
+        "competes with them (their row in the scope) rests with them.",
         group="Estimator",
         max_length=PATTERNS_LENGTH,
     )

@@ -106,9 +106,9 @@ class DerivationRule:
         name: One of :data:`RULES`.
         draws: Number of draws M.
         scope: Which probabilities form one row; the search's own.
-        none_pooled: In scope ``node``, whether the ``none`` items of all
-            incoming edges count as one item. Drawing any of them adds nothing
-            to the node, so pooling changes no draw, only rankings.
+        none_pooled: Where a row has several edges, whether their ``none`` items
+            count as one item. Drawing any of them adds nothing to the node, so
+            pooling changes no draw, only rankings.
         seed: Of the draws of ``draw`` and ``vote``. Each cell kind has the
             stream ``random.Random(f"{seed}:{kind}")``; its rows are drawn in
             the order of the space, see :func:`engine.domain.rules.drawn_set`.

@@ -173,6 +173,9 @@ def _edges(word: str, space: SearchSpace, asked: str) -> range | tuple[int, ...]
 
 def _row_words(space: SearchSpace, row: range, scope: Scope) -> str:
     edge = space.edges[row.start]
+    node = f"node {edge.target - space.inputs}"
     if scope == "node":
-        return f"node {edge.target - space.inputs}"
+        return node
+    if scope == "source" and edge.source >= space.inputs:
+        return f"the nodes that {node} reads"
     return f"edge {row.start} ({edge.source}-{edge.target})"

@@ -35,6 +35,11 @@ PATH_LENGTHS: Mapping[tuple[str, Scope], float] = {
     ("or", "node"): 30.0,
     ("zgr", "node"): 30.0,
     ("inclusion", "node"): 30.0,
+    ("even", "source"): 30.0,
+    ("first", "source"): 30.0,
+    ("or", "source"): 30.0,
+    ("zgr", "source"): 30.0,
+    ("inclusion", "source"): 30.0,
     ("even", "edge"): 260.0,
     ("first", "edge"): 260.0,
     ("or", "edge"): 260.0,
@@ -154,7 +159,7 @@ VALIDATION_ITEMS = 2_500
 LARGEST_VALIDATION_SHARE, SMALLEST_VALIDATION_SHARE = 0.2, 0.02
 """Share of the training images held out: the default at most, also of small sets."""
 
-PROBE_SHARE: Mapping[Scope, float] = {"node": 0.25, "edge": 0.5}
+PROBE_SHARE: Mapping[Scope, float] = {"node": 0.25, "source": 0.25, "edge": 0.5}
 """Share of the steps in which all operations report to alpha (presets; results, probes)."""
 
 ONE_THREAD_CHANNELS, ONE_THREAD_UNITS = 16, 200

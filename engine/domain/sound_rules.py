@@ -64,7 +64,7 @@ def most_probable_sound(space: SearchSpace, rows: Rows, *, draws: int, scope: Sc
     def options_of(stage: Stage, node: int, state: int) -> Options:
         parts = [
             _row_options(_items(space, rows, part, stage, state), _none(space, rows, part), draws)
-            for part in _rows_of_node(space, node, scope)
+            for part in space.rows_of(node, scope)
         ]
         return _node_options(parts, len(stage.after[state]))
 
@@ -115,11 +115,6 @@ def _masks_of(space: SearchSpace, items: Iterable[tuple[int, int]]) -> Masks:
     for edge, k in items:
         masks[edge] |= 1 << k
     return tuple(masks)
-
-
-def _rows_of_node(space: SearchSpace, node: int, scope: Scope) -> list[range]:
-    edges = space.edges_of[node]
-    return [edges] if scope == "node" else [range(edge, edge + 1) for edge in edges]
 
 
 def _items(space: SearchSpace, rows: Rows, edges: range, stage: Stage, state: int) -> list[_Item]:

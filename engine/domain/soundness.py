@@ -358,12 +358,11 @@ def _rows_of_node(
     """The node's rows; items are numbered edge by edge, operation by operation."""
     edges = space.edges_of[node]
     count = len(space.operations)
-    parts = [edges] if scope == "node" else [range(edge, edge + 1) for edge in edges]
     return tuple(
         tuple(
             ((edge - edges.start) * count + k, rows[edge][k]) for edge in part for k in range(count)
         )
-        for part in parts
+        for part in space.rows_of(node, scope)
     )
 
 

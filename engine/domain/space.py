@@ -11,7 +11,7 @@ from typing import Literal
 
 from engine.domain.errors import InvalidConfig
 
-Scope = Literal["node", "edge"]
+Scope = Literal["node", "source", "edge"]
 Output = Literal["concat", "mean", "last"]
 Skeleton = Literal["cells", "stages", "recurrent"]
 
@@ -72,11 +72,20 @@ class SearchSpace:
         """The edges that share one probability vector, row by row.
 
         In scope ``edge`` each edge is a row (paper, Eq. 4); in scope ``node``
-        all incoming edges of a node form one row of (edge, operation) pairs.
+        all incoming edges of a node form one row of (edge, operation) pairs. In
+        scope ``source`` a node has a row per input of the cell, and one for all
+        nodes before it.
         """
+        return tuple(row for node in range(self.nodes) for row in self.rows_of(node, scope))
+
+    def rows_of(self, node: int, scope: Scope) -> tuple[range, ...]:
+        """The rows of one intermediate node, numbered from 0."""
+        edges = self.edges_of[node]
         if scope == "node":
-            return self.edges_of
-        return tuple(range(edge, edge + 1) for edge in range(len(self.edges)))
+            return (edges,)
+        alone = edges if scope == "edge" else edges[: self.inputs]
+        rest = edges[len(alone) :]
+        return (*(range(edge, edge + 1) for edge in alone), *([rest] if rest else []))
 
     def reads(self, task: str) -> bool:
         """Whether the network around the cells can read a task's data."""

@@ -285,8 +285,7 @@ def _log_share(inside: float, outside: float) -> float:
 
 def _nodes(space: SearchSpace, rows: Rows, draws: int, scope: Scope) -> Iterator[_Node]:
     none = space.none_index
-    for edges in space.edges_of:
-        parts = [edges] if scope == "node" else [range(edge, edge + 1) for edge in edges]
+    for node in range(space.nodes):
         yield _Node(
             space.inputs,
             tuple(
@@ -294,7 +293,7 @@ def _nodes(space: SearchSpace, rows: Rows, draws: int, scope: Scope) -> Iterator
                     (None, 0.0 if none is None else fsum(rows[edge][none] for edge in part)),
                     *((space.edges[edge].source, _signal(space, rows[edge])) for edge in part),
                 )
-                for part in parts
+                for part in space.rows_of(node, scope)
             ),
             draws,
         )

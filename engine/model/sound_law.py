@@ -63,8 +63,8 @@ def node_tables(space: SearchSpace, scope: Scope) -> list[NodeTables]:
     count = len(space.operations)
     tables = []
     number = 0
-    for stage, edges in zip(automaton(space).stages, space.edges_of, strict=True):
-        parts = [edges] if scope == "node" else [range(edge, edge + 1) for edge in edges]
+    for node, stage in enumerate(automaton(space).stages):
+        edges, parts = space.edges_of[node], space.rows_of(node, scope)
         rows = {
             number + place: [
                 (edge - edges.start) * count + k for edge in part for k in range(count)

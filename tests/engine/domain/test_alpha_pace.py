@@ -44,7 +44,7 @@ def test_nb201_and_the_small_presets_lie_near_their_path_lengths():
 
 
 @pytest.mark.parametrize("space", ["darts", "rnn", "nb201"])
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 def test_fewest_updates_suffice_for_weights_and_alphas(space, scope):
     config = make_config({"scope": scope, "alpha_learning_rate_schedule": "cosine"})
     fewest = fewest_updates(config, SPACES[space])

@@ -453,7 +453,7 @@ codes = st.lists(
     count=st.integers(1, 12),
     ended=st.booleans(),
     sound=st.booleans(),
-    scope=st.sampled_from(["node", "edge"]),
+    scope=st.sampled_from(["node", "source", "edge"]),
 )
 def test_only_decided_connected_searches_are_on_track(
     toward, end, epochs, warmup, count, ended, sound, scope

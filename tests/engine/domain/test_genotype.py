@@ -41,7 +41,7 @@ def genotypes(draw, among: tuple[SearchSpace, ...] = (DARTS,)) -> Genotype:
     mask = st.integers(0, highest) if draw(st.booleans()) else st.sampled_from([0, 1, 8, 16])
     masks = {kind: tuple(draw(mask) for _ in space.edges) for kind in space.cell_kinds}
     rule = DerivationRule(
-        draws=draw(st.integers(1, 9)), scope=draw(st.sampled_from(["node", "edge"]))
+        draws=draw(st.integers(1, 9)), scope=draw(st.sampled_from(["node", "source", "edge"]))
     )
     return from_masks(space, masks, rule, {"run": "abc", "step": 7, "name": 'Käse "x"\n'})
 

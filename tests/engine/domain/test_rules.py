@@ -25,7 +25,7 @@ SMALL = SearchSpace(
     operations=("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"),
     output="last",
 )
-SCOPES = ("node", "edge")
+SCOPES = ("node", "source", "edge")
 many = settings(max_examples=40)
 
 
@@ -158,7 +158,7 @@ def test_a_row_is_empty_only_if_it_is_none(name, scope):
     rule = DerivationRule(name, draws=1, scope=scope, threshold=0.9)
     masks = derive(SMALL, {"cell": normalised(SMALL, weights, scope)}, rule)["cell"]
     filled = sizes(masks, SMALL.rows(scope))
-    expected = [1, 0, 1] if scope == "node" else [1, 0, 0, 1, 1, 1]
+    expected = {"node": [1, 0, 1], "source": [1, 0, 0, 1, 1], "edge": [1, 0, 0, 1, 1, 1]}[scope]
     assert filled == expected
 
 

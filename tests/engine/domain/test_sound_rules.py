@@ -18,7 +18,7 @@ from tests.engine.domain.sound_cells import (
     sound_law_of_codes,
 )
 
-CASES = list(itertools.product(SPACES, ("node", "edge"), (1, 2, 3)))
+CASES = list(itertools.product(SPACES, ("node", "source", "edge"), (1, 2, 3)))
 
 
 def architectures(space):
@@ -63,7 +63,7 @@ def test_mending_takes_the_most_probable_operation_on_the_newer_input():
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 @pytest.mark.parametrize("name", OURS)
 def test_every_rule_derives_sound_cells_from_any_probabilities(rule, scope, name):
     space = OURS[name]

@@ -21,7 +21,7 @@ from tests.engine.domain.sound_cells import (
 
 CASES = [
     (space, scope, draws)
-    for space, scope, draws in itertools.product(SPACES, ("node", "edge"), (1, 2, 3))
+    for space, scope, draws in itertools.product(SPACES, ("node", "source", "edge"), (1, 2, 3))
     if len(space.edges) < 6 or draws == 1
 ]
 SAMPLES = 3000

@@ -20,10 +20,19 @@ def test_edges_of_a_node_are_exactly_those_that_end_in_it(nodes):
         assert list(edges) == ending
 
 
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 def test_the_rows_of_a_scope_cover_each_edge_once_in_order(scope):
     covered = [edge for edges in DARTS.rows(scope) for edge in edges]
     assert covered == list(range(14))
+
+
+def test_in_scope_source_nodes_share_a_row_and_each_input_has_its_own():
+    assert DARTS.with_nodes(3).rows("source") == tuple(
+        range(*ends) for ends in [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 9)]
+    )
+    assert SPACES["nb201"].rows("source") == tuple(
+        range(*ends) for ends in [(0, 1), (1, 2), (2, 3), (3, 4), (4, 6)]
+    )
 
 
 def test_sources_are_named_as_people_write_them():

@@ -28,7 +28,7 @@ from engine.spaces import SPACES
 TINY = SearchSpace("tiny", "Two nodes", ("normal",), 2, 2, ("none", "a", "b"))
 CHAIN = SearchSpace("chain", "Last", ("cell",), 1, 3, ("none", "a"), "last", "stages")
 BARE = SearchSpace("bare", "No none", ("normal",), 2, 2, ("a", "b"), "mean")
-SCOPES: tuple[Scope, ...] = ("node", "edge")
+SCOPES: tuple[Scope, ...] = ("node", "source", "edge")
 
 
 def some_rows(space: SearchSpace, scope: Scope, *, seed: int = 1) -> Rows:
@@ -103,8 +103,7 @@ def test_one_hot_probabilities_have_the_topology_of_their_code(scope):
     sources = {2: 1, 3: 2, 4: 0, 5: 4}
     chosen = {e: 4 for e, edge in enumerate(space.edges) if sources[edge.target] == edge.source}
     hot = {e: chosen.get(e) for e in range(len(space.edges))}
-    if scope == "edge":
-        hot = {e: chosen.get(e, 0) for e in hot}
+    hot |= {row.start: 0 for row in space.rows(scope) if not chosen.keys() & set(row)}
     rows = tuple(tuple(float(k == hot[e]) for k in range(8)) for e in hot)
     masks = tuple(1 << chosen[e] if e in chosen else 0 for e in hot)
     shape = shape_of(space, masks)

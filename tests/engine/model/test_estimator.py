@@ -22,7 +22,7 @@ from engine.model.sampler import CodeSampler
 from engine.spaces import SPACES
 
 ROUTES = ("even", "first", "or")
-SCOPES = ("node", "edge")
+SCOPES = ("node", "source", "edge")
 P = torch.tensor([0.4, 0.3, 0.15, 0.1, 0.05], dtype=torch.float64)
 SAMPLES = 40_000
 """Monte Carlo rows; a share is off by more than 5 standard errors once in two million."""

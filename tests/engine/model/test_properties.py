@@ -294,7 +294,7 @@ def test_with_seven_draws_the_cold_gradient_is_that_multiple_and_route_or_has_no
 
 
 @pytest.mark.parametrize("normalisation", ["softmax", "relu"])
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 def test_with_certain_probabilities_no_draw_differs_from_the_child_in_any_normalisation(
     scope, normalisation
 ):

@@ -123,7 +123,7 @@ def test_exact_has_the_logits_and_gradients_of_running_everything(share, embeddi
     assert_same(gradients(net, answer.logits, codes), gradients(net, logits, codes))
 
 
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 def test_exact_moves_alpha_as_running_everything_does(scope):
     net, text = build(), a_window()
     sampler = CodeSampler(SPACE, draws=3, scope=scope, route="even", normalisation="softmax")

@@ -25,7 +25,7 @@ from tests.engine.domain.sound_cells import (
 )
 
 ROUTES = ("even", "first", "or", "zgr", "inclusion")
-SCOPES = ("node", "edge")
+SCOPES = ("node", "source", "edge")
 SAMPLES = 500
 CASES = [
     (space, scope, draws)

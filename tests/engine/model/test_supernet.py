@@ -96,7 +96,7 @@ def test_exact_has_the_logits_and_gradients_of_running_everything(
     assert_same(gradients(net, logits, codes), gradients(net, expected, codes))
 
 
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 @pytest.mark.parametrize("route", ["even", "first", "or"])
 def test_exact_moves_alpha_as_running_everything_does(build, space, images, scope, route):
     net = build()

@@ -44,7 +44,7 @@ def alphas_of(loop):
 
 @pytest.mark.parametrize("route", ["even", "first", "or"])
 @pytest.mark.parametrize("normalisation", ["softmax", "relu"])
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 def test_a_ban_leaves_what_a_row_without_the_items_has(scope, normalisation, route):
     """Second formula: each row alone, its banned columns cut out of alpha and of the noise."""
     masks = banned_items("*:*:max_pool_3x3, *:0:none, *:1-3:skip_connect", SPACE, scope)["normal"]
@@ -143,7 +143,7 @@ def _best_two():
     return (only, only, 0)
 
 
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 @pytest.mark.parametrize("update", ["joint", "alternating"])
 def test_frozen_rows_rest_while_the_others_move(make_loop, update, scope):
     frozen = "normal:2:skip_connect"

@@ -105,7 +105,7 @@ def test_the_derived_code_is_the_map_code_of_the_probabilities_beside_it(make_lo
             assert snapshot.derived == derive(loop.space, snapshot.probabilities, loop.config.rule)
 
 
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 def test_the_gap_is_zero_when_every_row_is_decided(make_loop, scope):
     loop = make_loop(scope=scope, epochs=1)
     list(islice(loop.steps(), loop.task.steps_per_epoch))
@@ -181,7 +181,7 @@ def test_a_damaged_checkpoint_is_refused(make_loop):
 
 
 @pytest.mark.parametrize("gradient", ["exact", "probed", "sampled"])
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 def test_every_kind_of_gradient_searches_in_every_scope(make_loop, gradient, scope):
     for probe in ("batch", "operations", "steps") if gradient == "probed" else ("batch",):
         loop = make_loop(gradient=gradient, scope=scope, probe=probe, epochs=1)

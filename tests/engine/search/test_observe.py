@@ -27,7 +27,7 @@ def test_rows_are_exactly_the_float32_numbers_of_the_tensor():
     assert torch.equal(torch.tensor(rows), tensor)
 
 
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 def test_entropy_is_one_for_uniform_rows_and_zero_for_decided_ones(scope):
     uniform = tuple((1.0 / (len(edges) * 3),) * 3 for edges in SPACE.rows(scope) for _ in edges)
     decided = tuple(

@@ -98,7 +98,7 @@ def test_a_search_at_its_end_goes_on_when_it_is_given_more_epochs(make_loop):
 
 
 @pytest.mark.parametrize("normalisation", ["softmax", "relu"])
-@pytest.mark.parametrize("scope", ["node", "edge"])
+@pytest.mark.parametrize("scope", ["node", "source", "edge"])
 def test_a_search_starts_from_the_probabilities_that_another_one_recorded(
     make_loop, scope, normalisation
 ):
