@@ -308,11 +308,20 @@ class SearchConfig(RunConfig):
         gt=0.0,
         le=1.0,
     )
+    cell_codes: Literal["shared", "own"] = setting(
+        "shared",
+        "Codes of cells",
+        "shared: a step draws one code for all cells of a kind; own: each cell draws a code of its "
+        "own from the same probabilities, so that an input is not disturbed in the same way in "
+        "every cell. Snapshots show the code of the first cell.",
+        group="Exploration",
+        tasks=IMAGES,
+    )
     cell_votes: Literal["sum", "equal"] = setting(
         "sum",
         "Votes of cells",
-        "Cells of a kind share one code. equal: the gradient of each of them counts the same; "
-        "sum: it counts by its size.",
+        "Cells of a kind share their probabilities. equal: the gradient of each of them counts "
+        "the same; sum: it counts by its size.",
         group="Exploration",
         tasks=IMAGES,
     )
@@ -417,7 +426,18 @@ class SearchConfig(RunConfig):
             raise ValueError(
                 "cell_harmony aligns cells that learn a code, and method = random learns none"
             )
+        if self.cell_codes == "own":
+            self._check_own_codes()
         return self
+
+    def _check_own_codes(self) -> None:
+        if self.method != "egs":
+            raise ValueError(
+                "cell_codes = own draws codes from probabilities that learn, and method = "
+                f"{self.method} does not"
+            )
+        if self.cell_harmony:
+            raise ValueError("cell_harmony aligns cells that share a code, and cell_codes is own")
 
     @property
     def derives(self) -> bool:

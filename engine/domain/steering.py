@@ -75,6 +75,7 @@ OF_THE_DRAWS = (
     "temperature_end",
     "temperature_schedule",
     "context",
+    "cell_codes",
     "alpha_rows",
     "exploration",
     "fair_sources",

@@ -70,8 +70,8 @@ class Cell(nn.Module):
 
         Args:
             inputs: Outputs of the cells that it reads, c_{k-1} last.
-            code: The code of this cell's kind, 0 or 1, or the weights of a
-                mixture; it takes the gradient.
+            code: The code of this cell, 0 or 1, or the weights of a mixture; it
+                takes the gradient.
             drawn: The same code as plain values.
             probe: How operations that were not drawn serve alpha's gradient.
             offset: What is added to the code of this cell alone.

@@ -115,6 +115,11 @@ class RecurrentSupernet(nn.Module):
         """The architecture parameters, one a cell kind."""
         return iter(self.alphas.values())
 
+    @property
+    def kinds_of_cells(self) -> tuple[str, ...]:
+        """The kind of its one cell."""
+        return (KIND,)
+
     def _node_values(
         self, code: Tensor, probe: Probe | None, mask: Tensor | None, shape: tuple[int, int, int]
     ) -> CodedNodes | MixedNodes:

@@ -14,6 +14,7 @@ from engine.domain.skeleton import aspp_rates, cell_places, check_cells, gathere
 from engine.domain.space import SearchSpace
 from engine.model.cell import Cell
 from engine.model.heads import classify, head_for
+from engine.model.network import by_cell
 from engine.model.probe import Probe
 from engine.model.skeleton import Stem, closing
 from engine.operations.blocks import SEARCH
@@ -25,7 +26,8 @@ class Supernet(nn.Module):
     """Stem, cells and classifier; a code chooses what is run.
 
     The architecture parameters ``alphas`` lie in the ``state_dict`` beside the
-    weights, one [E, K] tensor a cell kind; all cells of a kind share them.
+    weights, one [E, K] tensor a cell kind; all cells of a kind share them, and
+    share one code or have one each.
 
     Args:
         space: The search space.
@@ -42,7 +44,7 @@ class Supernet(nn.Module):
         mixture: Whether codes are the weights of a sum over all operations
             (DARTS) instead of choices.
         equal_votes: Whether the gradients that the cells of a kind send to
-            their code are brought to the same norm before they are added.
+            their codes are brought to the same norm before they are added.
         head: ``classes`` scores the image, ``pixels`` each of its pixels
             (DeepLab v3).
         aspp_channels: Channels of the head for pixels.
@@ -109,7 +111,7 @@ class Supernet(nn.Module):
     def forward(
         self,
         images: Float[Tensor, "B in_channels H W"],
-        codes: Mapping[str, Float[Tensor, "E K"]],
+        codes: Mapping[str, Float[Tensor, "... E K"]],
         probe: Probe | None = None,
         offsets: Sequence[Float[Tensor, "E K"]] | None = None,
     ) -> Float[Tensor, "B classes *HW"]:
@@ -117,23 +119,26 @@ class Supernet(nn.Module):
 
         Args:
             images: A batch; its statistics are those of all normalisations.
-            codes: Per cell kind, entries 0 or 1 (of a mixture: weights). If
-                they ask for a gradient they get the one that ``probe`` describes.
+            codes: Per cell kind, entries 0 or 1 (of a mixture: weights), of one
+                code or of one for each cell of the kind. If they ask for a
+                gradient they get the one that ``probe`` describes.
             probe: How operations that were not drawn are run, value only and
                 in the backward pass, for the code's gradient; None never runs
                 them.
             offsets: One per cell, see :class:`~engine.model.cell.Cell`; None
                 for none.
         """
-        drawn = {kind: (code.detach() > 0.5).tolist() for kind, code in codes.items()}
+        plain = {kind: code.detach().cpu() for kind, code in codes.items()}
+        own = by_cell(codes, self.kinds_of_cells)
+        drawn = [(code > 0.5).tolist() for code in by_cell(plain, self.kinds_of_cells)]
         before, last = self.stem(images)
         for number, cell in enumerate(cast(Iterable[Cell], self.cells)):
             inputs = (before, last)[-len(cell.inputs) :]
-            code = codes[cell.kind]
+            code = own[number]
             if self.equal_votes:
                 code = unit_gradient(code)
             offset = None if offsets is None else offsets[number]
-            value = cell(inputs, code, drawn[cell.kind], probe, offset)
+            value = cell(inputs, code, drawn[number], probe, offset)
             before, last = last, value
         return classify(self.classifier, self.closing(last), images.shape[2:])
 

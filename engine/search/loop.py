@@ -7,8 +7,10 @@ search is the uninterrupted one.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -25,13 +27,12 @@ from engine.model.sampler import PLAIN, CodeSampler, Drawing
 from engine.optimisation.epochs import EpochLoop
 from engine.optimisation.loop import Position, StepResult, refuse_nan, step_figures
 from engine.optimisation.schedules import learning_rate_at, temperature_at
-from engine.search.drawing import drawings, row_in_turn
+from engine.search.drawing import codes_of_cells, drawings, generator_of, row_in_turn
 from engine.search.early_stopping import Agreements, EarlyStopping, operation_weights
 from engine.search.evaluation import measure, tensors_of
 from engine.search.harmony import harmony_of
 from engine.search.observe import observe_codes, observe_rows
 from engine.search.updates import ALPHA_BETA_2, Codes, Optimisers, alpha_step, joint_step
-from engine.tasks.randomness import generator
 from engine.tasks.task import Task
 
 SMOOTHING = 0.02
@@ -243,16 +244,49 @@ class SearchLoop(EpochLoop):
         )
 
     def _draw(self) -> Codes:
-        """One code a cell kind for the present step, with a gradient to alpha."""
-        random = generator(self.config.seed, "codes", self.position.step)
-        temperature, how = self.temperature, self._drawings()
-        return {
-            kind: self._code(kind, alpha, temperature, random, how.get(kind, PLAIN))
-            for kind, alpha in self.supernet.alphas.items()
-        }
+        """The codes of the present step, with a gradient to alpha."""
+        derived = cache(self.derived)
+        return self._codes(
+            "codes", self.position.step, how=lambda cell: self._drawings(cell, derived)
+        )
 
-    def _drawings(self) -> Mapping[str, Drawing]:
-        """How the codes of the present step are drawn, by cell kind."""
+    def _codes(
+        self, purpose: str, *place: int, how: Callable[[int], Mapping[str, Drawing]]
+    ) -> Codes:
+        """Draw one code a cell kind, or one for each cell where cells have their own.
+
+        Args:
+            purpose: What the codes are for.
+            place: With seed, purpose and number of the cell it fixes all noise.
+            how: By number of a cell among those of its kind, how its code is
+                drawn.
+        """
+
+        def draw(cell: int, kinds: Sequence[str]) -> dict[str, torch.Tensor]:
+            random = generator_of(self.config.seed, purpose, *place, cell=cell)
+            drawing = how(cell)
+            return {
+                kind: self._code(
+                    kind,
+                    self.supernet.alphas[kind],
+                    self.temperature,
+                    random,
+                    drawing.get(kind, PLAIN),
+                )
+                for kind in kinds
+            }
+
+        return codes_of_cells(self._codes_of_kinds(), draw)
+
+    def _codes_of_kinds(self) -> dict[str, int]:
+        """Per cell kind, how many codes a draw takes."""
+        cells = Counter(self.supernet.kinds_of_cells if self.config.cell_codes == "own" else ())
+        return {kind: max(1, cells[kind]) for kind in self.supernet.alphas}
+
+    def _drawings(
+        self, cell: int, derived: Callable[[], Mapping[str, Masks]]
+    ) -> Mapping[str, Drawing]:
+        """How the codes of the present step are drawn, by cell kind, in the cell of a number."""
         if self.config.draws_plainly or not self._alphas_learn:
             return {}
         return drawings(
@@ -260,7 +294,8 @@ class SearchLoop(EpochLoop):
             self.space,
             step=self.position.step,
             share=self._share,
-            derived=self.derived,
+            derived=derived,
+            cell=cell,
         )
 
     @property
@@ -360,12 +395,8 @@ class SearchLoop(EpochLoop):
 
     def _fresh_codes(self, batch: int) -> Codes:
         """What the supernet runs a validation batch with: a new draw each time."""
-        random = generator(self.config.seed, "validation codes", self.position.step, batch)
         with torch.no_grad():
-            return {
-                kind: self._code(kind, alpha, self.temperature, random)
-                for kind, alpha in self.supernet.alphas.items()
-            }
+            return self._codes("validation codes", self.position.step, batch, how=lambda _: {})
 
     def _snapshot(self, kind: SnapshotKind, codes: Codes) -> Snapshot:
         rows = self.probabilities()

@@ -21,7 +21,8 @@ from engine.search.early_stopping import EarlyStopping
 from engine.search.harmony import Harmony
 from engine.tasks.task import Batch, Outputs
 
-Codes = Mapping[str, Float[Tensor, "E K"]]
+Codes = Mapping[str, Float[Tensor, "... E K"]]
+"""Per cell kind, the code [E, K] that its cells share, or [cells, E, K] with one for each."""
 Loss = Callable[[Any, Tensor], Tensor]
 
 ALPHA_BETA_2 = 0.999

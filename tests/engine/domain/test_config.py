@@ -65,6 +65,17 @@ def refusal_of(values) -> str:
             "and method = random learns none; allowed is settings that fit together; change one of "
             "the two.",
         ),
+        (
+            {"cell_codes": "own", "method": "random"},
+            "Asked for these settings together; found cell_codes = own draws codes from "
+            "probabilities that learn, and method = random does not; allowed is settings that fit "
+            "together; change one of the two.",
+        ),
+        (
+            {"cell_codes": "own", "cell_harmony": 0.1},
+            "Asked for these settings together; found cell_harmony aligns cells that share a code, "
+            "and cell_codes is own; allowed is settings that fit together; change one of the two.",
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused_in_one_sentence(values, sentence):

@@ -96,6 +96,8 @@ def test_what_can_be_steered_depends_on_the_method():
     chance = make_config({"method": "random"})
     assert "draws" in steerable(CONFIG)
     assert "draws" not in steerable(darts)
+    assert "cell_codes" in steerable(CONFIG)
+    assert "cell_codes" not in (*steerable(darts), *steerable(chance))
     assert "banned" in steerable(darts)
     assert not {"banned", "epochs", "draws"} & set(steerable(chance))
     assert {"early_stop_agreement", "cell_harmony"} <= set(steerable(darts))
