@@ -46,6 +46,7 @@ OF_SPEED = (
     "probe",
     "probe_fraction",
     "update",
+    "cell_codes",
     "cell_harmony",
     "cells",
     "channels",

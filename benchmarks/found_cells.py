@@ -95,6 +95,8 @@ CANDIDATES: Mapping[str, Mapping[str, Any]] = {
     "context": {"context": 0.75},
     "context+inclusion": {"context": 0.75, "route": "inclusion"},
     "context .9+inclusion": {"context": 0.9, "route": "inclusion"},
+    "own codes": {"cell_codes": "own"},
+    "own codes+inclusion": {"cell_codes": "own", "route": "inclusion"},
     "equal votes": {"cell_votes": "equal"},
     "equal votes+inclusion": {"cell_votes": "equal", "route": "inclusion"},
     "inclusion, slow alpha": {"route": "inclusion", "alpha_learning_rate": 0.03},

@@ -43,6 +43,9 @@ STEP_CALLS = 1500
 PASSES_OF_HARMONY = 2
 """Forward and backward passes that the penalty on disagreeing cells adds to a step."""
 
+CODE_CALLS = 400
+"""Kernels that take as long as drawing one more sound code, with its gradient (measured)."""
+
 EVALUATION_CALLS = 300
 """Kernels of a validation batch outside the network (measured)."""
 
@@ -201,8 +204,9 @@ def image_work(
     passes = _image_passes(config, space, catalog, shape)
     batch = config.batch_size
     evaluated = EVALUATION_BATCH[config.task]
+    step = _step(config, passes, items=batch, calls=1.0)
     return SearchWork(
-        step=_step(config, passes, items=batch, calls=1.0),
+        step=step + Workload(CODE_CALLS * _further_codes(config, space, shape)),
         evaluation=_forward(config, passes).batched(evaluated) + Workload(EVALUATION_CALLS),
     )
 
@@ -233,6 +237,14 @@ def _step(config: SearchConfig, passes: _Passes, *, items: float, calls: float) 
         share_of_calls, share = _probed(config)
         probe = passes.undrawn.batched(items * share, calls=share_of_calls)
     return trained.times(moves + harmony) + probe + Workload(STEP_CALLS * moves)
+
+
+def _further_codes(config: SearchConfig, space: SearchSpace, shape: NetworkShape) -> int:
+    """How many sound codes a step draws beside one a cell kind; plain ones take no time."""
+    if config.cell_codes == "shared" or not config.sound:
+        return 0
+    kinds = [place.kind for place in places_of(space, shape)]
+    return len(kinds) - len(set(kinds))
 
 
 def _probed(config: SearchConfig) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from engine.domain.facts import DataFacts
 from engine.domain.presets import PRESETS, preset_config
 from engine.domain.search_time import search_work, shape_of
 from engine.domain.workload import (
+    CODE_CALLS,
     DEPTHWISE,
     EVALUATION_BATCH,
     EVALUATION_CALLS,
@@ -141,6 +142,17 @@ def test_the_harmony_of_cells_adds_two_passes_through_what_is_drawn():
         for changes in ({}, {"cell_harmony": 0.1}, {"gradient": "sampled"})
     )
     assert own.multiply_adds == pytest.approx(plain.multiply_adds + 2 * sampled.multiply_adds)
+
+
+def test_codes_of_their_own_take_draws_and_no_more_operations():
+    """8 cells have two codes in common or one each; plain codes cost next to nothing."""
+    shared, own = (
+        work_of(make_config({"cells": 8, "cell_codes": how})) for how in ("shared", "own")
+    )
+    assert own.step == shared.step + Workload(6 * CODE_CALLS)
+    assert own.evaluation == shared.evaluation
+    plain = {"cells": 8, "sound": False}
+    assert work_of(make_config({**plain, "cell_codes": "own"})) == work_of(make_config(plain))
 
 
 def test_work_adds_up_and_repeats():
