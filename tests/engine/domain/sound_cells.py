@@ -26,6 +26,12 @@ SPACES = [
 ]
 
 
+def scopes_of(space: SearchSpace) -> tuple[Scope, ...]:
+    """The scopes whose rows differ: in small spaces ``source`` is often another one."""
+    rows = {space.rows("node"), space.rows("edge")}
+    return ("node", "edge") if space.rows("source") in rows else ("node", "source", "edge")
+
+
 def random_rows(space: SearchSpace, scope: Scope, seed: int) -> Rows:
     """E rows of K probabilities that sum to 1 in each row of the scope."""
     stream = Random(seed)

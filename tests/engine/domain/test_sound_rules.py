@@ -14,11 +14,16 @@ from tests.engine.domain.sound_cells import (
     SPACES,
     connects,
     random_rows,
+    scopes_of,
     small,
     sound_law_of_codes,
 )
 
-CASES = list(itertools.product(SPACES, ("node", "source", "edge"), (1, 2, 3)))
+CASES = [
+    (space, scope, draws)
+    for space in SPACES
+    for scope, draws in itertools.product(scopes_of(space), (1, 2, 3))
+]
 
 
 def architectures(space):

@@ -15,13 +15,15 @@ from tests.engine.domain.sound_cells import (
     connects,
     inclusion_of,
     random_rows,
+    scopes_of,
     small,
     sound_law_of_codes,
 )
 
 CASES = [
     (space, scope, draws)
-    for space, scope, draws in itertools.product(SPACES, ("node", "source", "edge"), (1, 2, 3))
+    for space in SPACES
+    for scope, draws in itertools.product(scopes_of(space), (1, 2, 3))
     if len(space.edges) < 6 or draws == 1
 ]
 SAMPLES = 3000
