@@ -361,7 +361,7 @@ def _excess(space: SearchSpace, cell: CellTopology) -> float:
 
 def _other_settings(config: SearchConfig) -> str:
     """Settings that make a search explore more than it did."""
-    other = ["scope = edge"] if config.scope == "node" else []
+    other = ["scope = source"] if config.scope == "node" else []
     if config.update == "alternating":
         other.append("update = joint")
     return " or ".join([*other, "more draws"])
