@@ -89,7 +89,7 @@ def propose_settings(
 
     Args:
         studio: The use cases.
-        start: What is fixed.
+        start: The settings that stay.
         minutes: The time budget.
         catalog: Operations and spaces; None takes those that an engine has
             published.

@@ -75,7 +75,7 @@ def _budget(preset: Preset) -> float:
 
 
 def follows_data(*, same_data: bool) -> frozenset[str]:
-    """Return the settings of a preset that are proposed anew.
+    """Return the settings of a preset that a proposal may replace.
 
     Args:
         same_data: Whether only the budget has changed, not the data.

@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def config_of(name: str, paths: Mapping[str, str], seed: int, whole: bool) -> SearchConfig:
-    """The settings of a preset, cut down unless it shall run whole."""
+    """The settings of a preset, shortened unless the whole search is wanted."""
     preset = preset_config(name)
     data = paths.get(preset.data, paths.get(STANDS_IN.get(preset.data, ""), preset.data))
     changed = {} if whole else {**TASKS[preset.task], **SHORT}

@@ -9,8 +9,8 @@ images, M, route, soundness, alpha's rate. Each ends with the verdict of
     python -m benchmarks.health_calibration table
 
 ``run`` adds what the raw file lacks, so several shares can measure side by
-side into their own files. ``table`` judges the recorded epochs anew with the
-thresholds of today and prints accuracy and rank per verdict.
+side into their own files. ``table`` applies today's thresholds to the
+recorded epochs and prints accuracy and rank per verdict.
 """
 
 import argparse
@@ -65,7 +65,7 @@ CHOICES: Mapping[str, Sequence[Any]] = {
     "gradient": ("exact", "probed", "sampled"),
     "update": ("joint", "joint", "alternating"),
 }
-"""What is drawn at random; what stands twice is drawn twice as often."""
+"""Values to draw from; one that is listed twice comes twice as often."""
 
 MEDIAN_OF_RANKS = 15_625 // 2
 POOR = 90.0

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.markdown import escaped, table
-from engine.domain.comparison import Measure, compare_all
-from engine.domain.statistics import spread_of
+from benchmarks.markdown import table
+from engine.domain.comparison import Measure
+from engine.domain.statistics import holm, paired_test, spread_of
 
 Row = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ def _data_set(name: str, rows: Sequence[Row], link: str) -> Iterator[str]:
     groups = _by_candidate(trained)
     yield f"## {TITLES[name]}: ways to search, judged by what they found\n"
     yield (
-        f"`python -m benchmarks.found_cells --data {name}=PATH --random-like inclusion`; the "
+        f"`python -m benchmarks.found_cells --data {name}=PATH --random-like WAYS`; the "
         "settings are in that file. Each search derives a network, which is trained from scratch "
         f"and tested once. Raw figures: [{link.rsplit('/', 1)[-1]}]({link}).\n"
     )
@@ -91,17 +91,22 @@ def _of_search(rows: Sequence[Row | None]) -> list[str]:
 
 
 def _compared(groups: Mapping[str, Sequence[Row]], figure: str, measure: Measure) -> Iterator[str]:
-    """Each way against random cells, paired by seed, corrected for their number."""
-    baseline = next((way for way in groups if way.startswith(RANDOM)), None)
-    if baseline is None:
-        return
-    figures = {
-        way: {"test": {row["seed"]: row[figure] for row in members}}
-        for way, members in groups.items()
-    }
-    seeds = sorted(figures[baseline]["test"])
-    for one in compare_all([measure], figures, baseline, seeds):
-        yield f"* {escaped(one.sentence)}"
+    """Each way against random cells of its own size, paired by seed; p corrected (Holm)."""
+    figures = {way: {row["seed"]: row[figure] for row in of} for way, of in groups.items()}
+    tests = {}
+    for way, mine in figures.items():
+        other = figures.get(RANDOM + way, {})
+        seeds = sorted(mine.keys() & other.keys())
+        test = paired_test([mine[seed] for seed in seeds], [other[seed] for seed in seeds])
+        if test is not None:
+            tests[way] = test
+    corrected = holm([test.p for test in tests.values()])
+    for (way, test), p in zip(tests.items(), corrected, strict=True):
+        chance = "not testable" if p is None else f"p = {p:.3f}"
+        yield (
+            f"* {way}: {measure.difference_text(test.difference)} against random sound cells of "
+            f"the same size, {test.count} seeds, {chance}"
+        )
 
 
 def _shares(rows: Sequence[Row]) -> list[str]:
@@ -110,9 +115,7 @@ def _shares(rows: Sequence[Row]) -> list[str]:
     for way, members in _by_candidate(rows).items():
         epochs = len(members[0]["shares"])
         moments = (0, (epochs - 1) // 2, epochs - 1)
-        body.append(
-            [way, *(_path(members, kind, moments) for kind in kinds)],
-        )
+        body.append([way, *(_path(members, kind, moments) for kind in kinds)])
     return list(table(("way", *kinds), body))
 
 

@@ -13,7 +13,7 @@ SUMS: Mapping[Scope, str] = {
     "source": "each row from an input of the cell, and all edges from nodes into a node, sum",
     "edge": "each row sums",
 }
-"""What of the map adds up, by scope."""
+"""Which cells of the map sum to 1, or to 0 where it shows a change, by scope."""
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,15 @@ def test_shares_are_means_over_seeds_at_three_moments():
     assert "| plain | 0.30/0.30/0.40 → 0.40/0.30/0.30 → 0.80/0.10/0.10 |" in text.splitlines()
 
 
-def test_ways_are_compared_with_random_cells():
-    (text,) = found_cells(rows_of_two_ways(), "raw/found_cells.json")
-    compared = [line for line in text.splitlines() if line.startswith("* ")]
-    assert len(compared) == 2
-    assert all("random like plain" in line for line in compared)
+def test_a_way_is_compared_with_random_cells_of_its_own_size_only():
+    rows = rows_of_two_ways()
+    rows += [trained("random like sound", seed, 53.0 + seed + seed % 2) for seed in range(3)]
+    (text,) = found_cells(rows, "raw/found_cells.json")
+    plain, sound = [line for line in text.splitlines() if line.startswith("* ")]
+    assert plain.startswith("* plain: -2.00 points against random sound cells")
+    assert plain.endswith("3 seeds, not testable")
+    assert sound.startswith("* sound: +0.67 points against random sound cells")
+    assert sound.endswith("3 seeds, p = 0.367")
 
 
 def test_effects_are_means_over_seeds_by_input():
