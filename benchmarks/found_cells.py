@@ -8,6 +8,7 @@ every source in the probabilities is recorded at each epoch's end.
 
     python -m benchmarks.found_cells --data cifar10=PATH --seeds 0 1 2 3 4
     python -m benchmarks.found_cells --data camvid=PATH --candidates sound inclusion
+    python -m benchmarks.found_cells --data topics=python_topics --candidates sound source
 
 The raw figures go to a JSON file after each training; started again, only what
 the file lacks is measured.
@@ -27,6 +28,7 @@ from benchmarks.compare_texts_and_scenes import CPU, Figures, Row, derived_loop,
 from engine.data.sources import load_data
 from engine.domain.config import SearchConfig, TrainingConfig, make_config, make_training_config
 from engine.domain.genotype import Genotype, from_json, from_masks, to_json
+from engine.domain.presets import preset
 from engine.domain.run_config import RunConfig
 from engine.domain.snapshot import Rows, Snapshot, SnapshotKind
 from engine.domain.soundness import SoundLaw
@@ -38,6 +40,8 @@ from engine.tasks.build import build_task
 
 KIND = "found_cells"
 RAW = Path(__file__).parent / "raw" / "found_cells.json"
+FIGURES = ("test_accuracy", "test_mean_iou", "test_perplexity")
+"""What is judged, by task."""
 RANDOM_CELLS = 200
 """Random cells among which the one of the nearest size is taken."""
 
@@ -61,29 +65,37 @@ SEARCHES: Mapping[str, Mapping[str, Any]] = {
     "camvid": {
         "task": "semantic_segmentation",
         "ignore_index": 11,
-        "image_size": 96,
+        "image_size": 48,
         "class_weights": "balanced",
         "flip": True,
-        "cells": 4,
+        "cells": 3,
+        "nodes": 3,
         "channels": 8,
         "stem_stride": 2,
-        "output_stride": 8,
+        "output_stride": 4,
         "aspp_channels": 32,
         "draws": 4,
         "gradient": "probed",
         "probe": "steps",
-        "epochs": 12,
+        "epochs": 8,
         "batch_size": 8,
         "learning_rate": 0.2,
-        "alpha_learning_rate": 0.02,
+        "alpha_learning_rate": 0.1,
+        "alpha_learning_rate_schedule": "cosine",
         "cpu_threads": 1,
+    },
+    "topics": {
+        **preset("topics").settings,
+        "alpha_learning_rate": 0.03,
+        "alpha_learning_rate_schedule": "cosine",
     },
 }
 """The base of every search, by data set."""
 
 TRAININGS: Mapping[str, Mapping[str, Any]] = {
-    "cifar10": {"epochs": 8, "learning_rate": 0.05, "learning_rate_end": 0.0},
-    "camvid": {"epochs": 12},
+    "cifar10": {"epochs": 8, "batch_size": 64, "learning_rate": 0.05, "learning_rate_end": 0.0},
+    "camvid": {"epochs": 10},
+    "topics": {"epochs": 8},
 }
 """What a training from scratch does not take over from its search."""
 
@@ -111,6 +123,13 @@ CANDIDATES: Mapping[str, Mapping[str, Any]] = {
     "source": {"scope": "source", "draws": 1},
     "source M2": {"scope": "source", "draws": 2},
     "source M2+inclusion": {"scope": "source", "draws": 2, "route": "inclusion"},
+    "source, batch 32": {
+        "scope": "source",
+        "draws": 1,
+        "batch_size": 32,
+        "learning_rate": 0.035,
+        "alpha_learning_rate": 0.05,
+    },
     "edge": {"scope": "edge", "draws": 1},
     "edge M2": {"scope": "edge", "draws": 2},
     "alternating": {"update": "alternating"},
@@ -214,7 +233,7 @@ def shares_of(space: SearchSpace, snapshot: Snapshot) -> dict[str, list[float]]:
 
 
 def source_shares(space: SearchSpace, rows: Rows) -> list[float]:
-    """The share of c_{k-2}, of c_{k-1}, and of all nodes together."""
+    """The share of each input, such as c_{k-2} and c_{k-1}, and of all nodes together."""
     shares = [0.0] * (space.inputs + 1)
     for edge, row in zip(space.edges, rows, strict=True):
         kept = sum(p for k, p in enumerate(row) if k != space.none_index)
@@ -269,7 +288,7 @@ def summary(rows: Sequence[Row]) -> Iterator[str]:
         if row["what"] == "training":
             groups.setdefault((row["data"], row["candidate"]), []).append(row)
     for (data, candidate), members in sorted(groups.items()):
-        name = next(n for n in ("test_accuracy", "test_mean_iou") if n in members[0])
+        name = next(figure for figure in FIGURES if figure in members[0])
         values = [row[name] for row in members]
         spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
         size = statistics.mean(row["parameters"] for row in members)

@@ -10,10 +10,15 @@ from engine.domain.statistics import holm, paired_test, spread_of
 
 Row = Mapping[str, Any]
 
-TITLES = {"cifar10": "CIFAR-10, 5,000 images", "camvid": "CamVid"}
+TITLES = {
+    "cifar10": "CIFAR-10, 5,000 images",
+    "camvid": "CamVid, 48 pixels high",
+    "topics": "Python's help texts",
+}
 MEASURES = {
     "test_accuracy": Measure("test", "test accuracy", " %", " points", "higher"),
     "test_mean_iou": Measure("test", "test mean IoU", " %", " points", "higher"),
+    "test_perplexity": Measure("test", "test perplexity", decimals=1),
 }
 SIZE = Measure("parameters", "parameters", " k", decimals=1, scale=1e3)
 SECONDS = Measure("seconds", "search", " CPU s", decimals=0)
@@ -55,15 +60,16 @@ def _data_set(name: str, rows: Sequence[Row], link: str) -> Iterator[str]:
                 SIZE.spread_text(spread_of([row["parameters"] for row in members])),
                 *_of_search([searched.get((way, row["seed"])) for row in members]),
             ]
-            for way, members in sorted(groups.items(), key=lambda item: -_mean(item[1], figure))
+            for way, members in _best_first(groups, figure, measure)
         ],
     )
     yield ""
     yield from _compared(groups, figure, measure)
+    sources = "input" if name == "topics" else "c_{k-2} / c_{k-1}"
     yield f"\n### {TITLES[name]}: share of each source over time\n"
     yield (
         "Of the probability without `none`, at the ends of the first, the middle and the last "
-        "epoch: c_{k-2} / c_{k-1} / nodes; mean over seeds.\n"
+        f"epoch: {sources} / nodes; mean over seeds.\n"
     )
     yield from _shares([row for row in rows if row["what"] == "search"])
     yield ""
@@ -74,6 +80,13 @@ def _by_candidate(rows: Sequence[Row]) -> dict[str, list[Row]]:
     for row in rows:
         groups.setdefault(row["candidate"], []).append(row)
     return groups
+
+
+def _best_first(
+    groups: Mapping[str, Sequence[Row]], figure: str, measure: Measure
+) -> list[tuple[str, Sequence[Row]]]:
+    falling = measure.better == "higher"
+    return sorted(groups.items(), key=lambda item: _mean(item[1], figure), reverse=falling)
 
 
 def _mean(rows: Sequence[Row], name: str) -> float:

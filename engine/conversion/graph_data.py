@@ -24,27 +24,33 @@ def convert_graph(child: Child) -> Converted:
     """
     from torch_geometric.data import Data
 
-    data = Data.from_dict(graph_tensors(child.genotype))
+    data = Data.from_dict(graph_tensors(child.genotype, child.facts["dead"]["cells"]))
     data.validate(raise_on_error=True)
     file = BytesIO()
     torch.save(data.to_dict(), file)
     return Converted(file.getvalue(), {"nodes": data.num_nodes, "edges": data.num_edges})
 
 
-def graph_tensors(genotype: Genotype) -> dict[str, Tensor | list[str]]:
+def graph_tensors(genotype: Genotype, cells: int | None = None) -> dict[str, Tensor | list[str]]:
     """All cells in one graph.
 
     ``x`` [n, 3] is the role one-hot (input, node, output); ``cell`` [n] the
     number of the cell kind; ``position`` [n] the source number, -1 for the
     output; ``edge_index`` [2, m] runs along the data; ``edge_attr`` [m, K + 1]
     is the operation one-hot in the columns of the space, the last column for
-    edges into the output. ``operations``, ``roles`` and ``cells`` name the
-    columns and numbers.
+    edges into the output. ``dead`` [n] and ``edge_dead`` [m] are true where a
+    part lies on no path from the image to the scores wherever its cell stands.
+    ``operations``, ``roles`` and ``cells`` name the columns and numbers.
+
+    Args:
+        genotype: The cells.
+        cells: Number of cells of the network; None if it is not known, and
+            nothing is called dead.
     """
     space = genotype.space
     cards = tuple(operation.card for operation in OPERATIONS.values())
     graph = nx.convert_node_labels_to_integers(
-        genotype_graph(genotype, Catalog(cards, (), (), ())), ordering="default"
+        genotype_graph(genotype, Catalog(cards, (), (), ()), cells), ordering="default"
     )
     columns = {name: k for k, name in enumerate(space.operations)}
     kinds = {kind: number for number, kind in enumerate(space.cell_kinds)}
@@ -60,6 +66,8 @@ def graph_tensors(genotype: Genotype) -> dict[str, Tensor | list[str]]:
         "position": whole([index for _, index in graph.nodes(data="index")]),
         "edge_index": whole([[a for a, *_ in edges], [b for _, b, _ in edges]]),
         "edge_attr": one_hot(chosen, len(columns) + 1),
+        "dead": torch.tensor([bool(why) for _, why in graph.nodes(data="dead")]),
+        "edge_dead": torch.tensor([bool(facts["dead"]) for *_, facts in edges]),
         "operations": [*space.operations, "output"],
         "roles": list(ROLES),
         "cells": list(space.cell_kinds),

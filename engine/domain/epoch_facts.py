@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from engine.domain.architecture import architecture_at
 from engine.domain.config import SearchConfig
-from engine.domain.dead_parts import dead_parts
 from engine.domain.distribution import entropy
 from engine.domain.genotype import from_masks
 from engine.domain.health import CellTopology, DeadCounts, SourceShare
 from engine.domain.item_patterns import banned_items
+from engine.domain.pruning import pruning_of
 from engine.domain.snapshot import Masks, Snapshot, operations_in
 from engine.domain.space import NONE, SearchSpace
 from engine.domain.topology import shape_of, source_classes, source_shares, uniform_rows
@@ -100,7 +100,7 @@ def dead_counts(space: SearchSpace, code: Mapping[str, Masks], cells: int) -> De
         cells: Cells of the network; a recurrent network has one.
     """
     genotype = from_masks(space, code)
-    found = dead_parts(genotype, cells)
+    found = pruning_of(genotype, cells)
     return DeadCounts(
         cells=found.dead_cells,
         of_cells=len(found.cells),

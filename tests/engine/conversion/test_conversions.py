@@ -21,6 +21,7 @@ from engine.conversion.program import convert_program, refuse_difference
 from engine.conversion.table import CONVERSIONS
 from engine.conversion.weights import convert_weights
 from engine.domain.genotype import from_json
+from tests.engine.domain.genotypes import older_input_only
 
 NO_NOISE = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 """torch.export and PyG call functions of torch by old names."""
@@ -203,6 +204,14 @@ def test_the_graph_is_a_torch_geometric_data_again(child, genotype):
     assert len(operations) - operations.count("output") == kept
     assert operations.count("output") == 4
     assert data.num_nodes == 2 * (2 + 2 + 1)
+
+
+@pytest.mark.parametrize(("cells", "edges", "nodes"), [(None, 0, 0), (6, 8 + 4, 7 + 1)])
+def test_the_graph_marks_what_is_dead(cells, edges, nodes):
+    """As GraphML does; the reduction cell is read by nobody, and one input neither."""
+    found = graph_tensors(older_input_only(), cells)
+    assert int(found["edge_dead"].sum()) == edges
+    assert int(found["dead"].sum()) == nodes
 
 
 def test_edges_of_the_graph_are_the_genes(genotype):
