@@ -33,7 +33,12 @@ from engine.tasks.randomness import generator
 CPU = torch.device("cpu")
 KIND = "older_input"
 RAW = Path(__file__).parent / "raw" / "older_input.json"
-STILL = {"alpha_learning_rate": 1e-12, "alpha_learning_rate_schedule": "constant", "epochs": 10}
+STILL = {
+    "scope": "node",
+    "alpha_learning_rate": 1e-12,
+    "alpha_learning_rate_schedule": "constant",
+    "epochs": 10,
+}
 SURROUNDINGS: Mapping[str, Mapping[str, Any]] = {
     "every row drawn, M = 4": {"draws": 4, "sound": False},
     "every row drawn, M = 14": {"draws": 14, "sound": False},

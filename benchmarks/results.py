@@ -39,6 +39,9 @@ Measured by the commands beside the tables. A mean stands with its sample standa
 seeds; [studies.md](studies.md) says what the figures are and how two configurations are compared.
 """
 
+DEFAULTS_CHANGED = "2026-11-30"
+"""Day since when scope = source, draws = 1 and sound = true (decision 35)."""
+
 
 def main() -> None:
     """Replace the part between the marks."""
@@ -131,7 +134,7 @@ def section(report: dict[str, Any], link: str) -> str:
             "",
             *_reasons(report),
             "</details>\n",
-            "<details><summary>Settings that differ from the defaults</summary>\n",
+            f"<details><summary>Settings that differ from the defaults{_then(report)}</summary>\n",
             *(_settings(one) for one in report["configurations"]),
             "\n</details>\n",
         ]
@@ -196,6 +199,12 @@ def _sentences(report: dict[str, Any]) -> list[str]:
         beside = "" if exact is None else f" Exact sign-flip test: p = {exact:.3f}."
         lines.append(f"* {escaped(comparison['sentence'])}{beside}")
     return [*lines, ""] if lines else []
+
+
+def _then(report: dict[str, Any]) -> str:
+    """What the defaults were when a study was made, where they have changed since."""
+    is_older = report["made_at"] < DEFAULTS_CHANGED
+    return ", which were scope = node, draws = 7, sound = false" if is_older else ""
 
 
 def _settings(one: dict[str, Any]) -> str:

@@ -74,7 +74,7 @@ class SearchConfig(RunConfig):
         le=12,
     )
     draws: int = setting(
-        7,
+        1,
         "Draws M",
         "Gumbel-Softmax draws joined into one code: at most M operations are kept in a row "
         "(paper, Definition 1).",
@@ -83,7 +83,7 @@ class SearchConfig(RunConfig):
         le=32,
     )
     scope: Scope = setting(
-        "node",
+        "source",
         "Scope",
         "Which probabilities compete: all incoming operations of a node; those from one source, "
         "where all nodes of the cell are one source; or those of one edge.",

@@ -216,7 +216,7 @@ def test_what_was_adapted_of_a_preset_is_said_with_both_values(engine: Studio):
     assert f"epochs = {found.config.epochs} (preset: 4)" in words
     assert "flip = False (preset: True)" in words
     assert "channels" not in words
-    assert found.config.draws == 4
+    assert found.config.gradient == "probed"
     rows = {name: why for name, _, why in reason_rows(start, found)}
     assert rows["channels"] == "set by you"
     assert rows["gradient"] == "part of the preset cifar10-cpu"

@@ -142,7 +142,7 @@ def test_a_search_takes_the_proposed_settings(egs, images):
     said = egs("search", *options, "--json")
     assert said.code == 0
     assert said.json["config"] == proposed["settings"]
-    assert said.json["config"]["draws"] == 4
+    assert said.json["config"]["gradient"] == "probed"
     assert "Adapted from the preset cifar10-cpu: " in said.err
 
 

@@ -26,7 +26,7 @@ Code = Mapping[str, Masks]
 
 
 def settings(**changes: Any) -> SearchConfig:
-    return make_config({"draws": 2, "epochs": 20, "cells": 6, **changes})
+    return make_config({"scope": "node", "draws": 2, "epochs": 20, "cells": 6, **changes})
 
 
 def code(space: SearchSpace, *chosen: tuple[int, int, str], kinds: Sequence[str] = ()) -> Code:
