@@ -65,7 +65,7 @@ def test_search_is_queued_with_preset_data_and_settings(egs):
     assert said.code == 0
     run = said.json
     assert run["state"] == "queued"
-    assert (run["config"]["epochs"], run["config"]["seed"], run["config"]["draws"]) == (3, 7, 4)
+    assert (run["config"]["epochs"], run["config"]["seed"], run["config"]["channels"]) == (3, 7, 8)
     assert egs("runs", "--json").json[0]["uid"] == run["uid"]
 
 

@@ -86,7 +86,7 @@ def test_player_data_do_not_change_while_a_run_goes_on():
 
 def test_player_data_name_rows_operations_and_cells():
     data = player_data(RUN, SPACE, CATALOG, address="api/x?token=t", step=7)
-    assert [len(row) for row in data["rows"]] == [2, 3, 4, 5]
+    assert [len(row) for row in data["rows"]] == [1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 3]
     assert [operation["none"] for operation in data["operations"]].count(True) == 1
     assert data["titles"] == ["Normal cell, used 6 times", "Reduction cell, used 2 times"]
     assert data["step"] == 7

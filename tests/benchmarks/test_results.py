@@ -26,6 +26,7 @@ name = "M = 1"
 settings = { draws = 1 }
 [[configuration]]
 name = "M = 4"
+settings = { draws = 4 }
 """
 
 
@@ -53,6 +54,7 @@ def run_all(studio: Studio, study: Study) -> None:
             count=20,
             name=trial.run_name,
             state=RunState.FAILED if fails else RunState.COMPLETED,
+            scope=trial.config.scope,
             draws=trial.config.draws,
             seed=trial.seed,
         )
@@ -135,7 +137,7 @@ def test_without_reports_no_page_is_written(tmp_path, monkeypatch, capsys):
 def test_every_ready_study_can_be_read_and_names_no_folder(path):
     study = read_study(path.read_text("utf-8"))
     assert len(study.seeds) >= 3
-    assert study.baseline is not None
+    assert study.baseline is not None or len(study.configurations) == 1
     assert all("/" not in one.config.data for one in study.configurations)
     names = [trial.run_name for trial in study.trials]
     assert len(set(names)) == len(names)

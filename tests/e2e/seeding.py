@@ -136,7 +136,7 @@ def seed_run(
     **changes: object,
 ) -> Run:
     """A run of ``count`` snapshots, of which the first ``upto`` were recorded."""
-    config = preset_config("digits", **changes)
+    config = preset_config("digits", **{"scope": "node", "draws": 4, **changes})
     store.publish(catalog())
     run = store.create(config, name=name)
     if state is RunState.QUEUED:

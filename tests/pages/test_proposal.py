@@ -84,7 +84,7 @@ def test_button_fills_the_form_and_says_why(studio: Studio, new_search: AppTest,
     test.button(key="start").click()
     run(test)
     config = studio.runs()[0].config
-    assert (config.data, config.epochs, config.draws) == (str(images), epochs, 4)
+    assert (config.data, config.epochs, config.gradient) == (str(images), epochs, "probed")
 
 
 def test_changed_fields_stay_through_several_proposals(new_search: AppTest, images: Path):

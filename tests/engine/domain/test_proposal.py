@@ -358,7 +358,7 @@ def test_too_little_time_is_refused_with_what_would_do():
     minutes = f"{refusal.value.smallest_minutes} minutes"
     step = proposal_of(CIFAR10, minutes=refusal.value.smallest_minutes).duration.step_seconds
     assert str(refusal.value) == (
-        "1 minute is too short: the smallest network needs 600 updates to decide, at "
+        "1 minute is too short: the smallest network needs 745 updates to decide, at "
         f"{seconds_text(step)} each. Allow at least {minutes}, or use a faster device."
     )
     assert refusal.value.advice == f"allow {minutes}, or use a faster device"

@@ -35,7 +35,7 @@ def test_presets_shared_and_own_settings_are_laid_over_each_other():
     first, second = (one.config for one in study.configurations)
     assert (first.data, first.channels, first.epochs) == ("digits", 8, 6)
     assert (first.draws, first.alpha_learning_rate, first.method) == (2, 0.02, "egs")
-    assert (second.draws, second.method, second.candidates) == (4, "random", 2)
+    assert (second.channels, second.method, second.candidates) == (8, "random", 2)
     assert (study.baseline, study.compare, study.truth) == ("random", ("child",), None)
 
 

@@ -25,7 +25,7 @@ from tests.engine.runtime.test_worker import TINY, claimed, reclaimed, torch_set
 
 __all__ = ["torch_settings"]
 
-ENOUGH = {**TINY, "epochs": 3, "alpha_learning_rate": 0.3, "snapshot_interval": 1}
+ENOUGH = {**TINY, "scope": "node", "epochs": 3, "alpha_learning_rate": 0.3, "snapshot_interval": 1}
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def test_a_wish_comes_into_force_while_a_search_runs(store, artifacts):
     assert "settings that are in force already" in (second.refused or "")
     assert "no operation 'nothing'" in (third.refused or "")
     said = [event.text for event in store.events(run.id) if event.kind is EventKind.CHANGE]
-    assert said[0].startswith(f"From step {first.step} on: draws 7 → 2, snapshot_interval 1 → 2")
+    assert said[0].startswith(f"From step {first.step} on: draws 1 → 2, snapshot_interval 1 → 2")
 
 
 def test_a_change_of_a_paused_search_acts_from_its_checkpoint_on(store, artifacts):

@@ -182,7 +182,7 @@ def test_the_first_cell_draws_what_all_would_share_and_snapshots_show_it(make_lo
 
 
 def test_each_cell_takes_the_context_in_rows_of_its_own(make_loop):
-    loop = make_loop(cells=4, context=0.5, exploration=0.1, fair_sources=1.0, **OWN)
+    loop = make_loop(cells=4, scope="node", context=0.5, exploration=0.1, fair_sources=1.0, **OWN)
     masks, rows = loop.derived(), loop.space.rows("node")
     context_of: dict[int, list[frozenset[int]]] = {0: [], 1: []}
     for step in range(8):
