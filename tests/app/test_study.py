@@ -183,7 +183,11 @@ def study_of_one_edge(draws: tuple[int, ...]) -> Study:
 def seeded_one_edge(studio: Studio, study: Study) -> None:
     for trial in study.trials:
         run = seed_one_edge_run(
-            studio, draws=trial.config.draws, seed=trial.seed, name=trial.run_name
+            studio,
+            scope=trial.config.scope,
+            draws=trial.config.draws,
+            seed=trial.seed,
+            name=trial.run_name,
         )
         studio.store.transition(run.id, RunState.COMPLETED, why="done")
 
