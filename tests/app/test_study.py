@@ -24,11 +24,14 @@ name = "study"
 preset = "digits"
 seeds = [0, 1, 2]
 baseline = "M = 4"
+[shared]
+scope = "node"
 [[configuration]]
 name = "M = 1"
 settings = { draws = 1 }
 [[configuration]]
 name = "M = 4"
+settings = { draws = 4 }
 """
 
 
@@ -183,11 +186,7 @@ def study_of_one_edge(draws: tuple[int, ...]) -> Study:
 def seeded_one_edge(studio: Studio, study: Study) -> None:
     for trial in study.trials:
         run = seed_one_edge_run(
-            studio,
-            scope=trial.config.scope,
-            draws=trial.config.draws,
-            seed=trial.seed,
-            name=trial.run_name,
+            studio, draws=trial.config.draws, seed=trial.seed, name=trial.run_name
         )
         studio.store.transition(run.id, RunState.COMPLETED, why="done")
 
