@@ -72,7 +72,7 @@ def test_the_report_is_printed_and_written(studio, egs, tmp_path):
         "utf-8",
     )
     for trial in read_study(path.read_text("utf-8")).trials:
-        changes = {"draws": trial.config.draws, "seed": trial.seed}
+        changes = {key: getattr(trial.config, key) for key in ("scope", "draws", "seed")}
         seed_run(studio.store, studio.artifacts, count=40, name=trial.run_name, **changes)
     said = egs("study", path, "-o", tmp_path / "report.json")
     assert said.code == 0
