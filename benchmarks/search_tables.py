@@ -22,6 +22,8 @@ MEASURES = {
 }
 SIZE = Measure("parameters", "parameters", " k", decimals=1, scale=1e3)
 SECONDS = Measure("seconds", "search", " CPU s", decimals=0)
+START = "sound"
+"""The way that all others change: scope node, M = 4, route even."""
 RANDOM = "random like "
 """With a way behind it: random sound cells, each of the size of one that this way found."""
 
@@ -104,21 +106,35 @@ def _of_search(rows: Sequence[Row | None]) -> list[str]:
 
 
 def _compared(groups: Mapping[str, Sequence[Row]], figure: str, measure: Measure) -> Iterator[str]:
-    """Each way against random cells of its own size, paired by seed; p corrected (Holm)."""
+    """Each way against random cells of its own size, and against the way that all start from."""
     figures = {way: {row["seed"]: row[figure] for row in of} for way, of in groups.items()}
+    ways = [way for way in figures if not way.startswith(RANDOM)]
+    of_its_size = {way: RANDOM + way for way in ways if RANDOM + way in figures}
+    to_start = {way: START for way in ways if way != START and START in figures}
+    random = "random sound cells of the same size"
+    yield from _differences(figures, of_its_size, measure, random)
+    yield from _differences(figures, to_start, measure, f"*{START}*")
+
+
+def _differences(
+    figures: Mapping[str, Mapping[int, float]],
+    pairs: Mapping[str, str],
+    measure: Measure,
+    other_name: str,
+) -> Iterator[str]:
+    """Paired by seed; p corrected (Holm) over the pairs that have two seeds or more."""
     tests = {}
-    for way, mine in figures.items():
-        other = figures.get(RANDOM + way, {})
-        seeds = sorted(mine.keys() & other.keys())
-        test = paired_test([mine[seed] for seed in seeds], [other[seed] for seed in seeds])
+    for way, other in pairs.items():
+        seeds = sorted(figures[way].keys() & figures[other].keys())
+        test = paired_test([figures[way][s] for s in seeds], [figures[other][s] for s in seeds])
         if test is not None:
             tests[way] = test
     corrected = holm([test.p for test in tests.values()])
     for (way, test), p in zip(tests.items(), corrected, strict=True):
         chance = "not testable" if p is None else f"p = {p:.3f}"
         yield (
-            f"* {way}: {measure.difference_text(test.difference)} against random sound cells of "
-            f"the same size, {test.count} seeds, {chance}"
+            f"* {way}: {measure.difference_text(test.difference)} against {other_name}, "
+            f"{test.count} seeds, {chance}"
         )
 
 

@@ -53,15 +53,16 @@ def test_shares_are_means_over_seeds_at_three_moments():
     assert "| plain | 0.30/0.30/0.40 → 0.40/0.30/0.30 → 0.80/0.10/0.10 |" in text.splitlines()
 
 
-def test_a_way_is_compared_with_random_cells_of_its_own_size_only():
+def test_a_way_is_compared_with_random_cells_of_its_own_size_and_with_the_start():
     rows = rows_of_two_ways()
     rows += [trained("random like sound", seed, 53.0 + seed + seed % 2) for seed in range(3)]
     (text,) = found_cells(rows, "raw/found_cells.json")
-    plain, sound = [line for line in text.splitlines() if line.startswith("* ")]
+    plain, sound, to_start = [line for line in text.splitlines() if line.startswith("* ")]
     assert plain.startswith("* plain: -2.00 points against random sound cells")
     assert plain.endswith("3 seeds, not testable")
     assert sound.startswith("* sound: +0.67 points against random sound cells")
     assert sound.endswith("3 seeds, p = 0.367")
+    assert to_start == "* plain: -4.00 points against *sound*, 3 seeds, not testable"
 
 
 def test_effects_are_means_over_seeds_by_input():
