@@ -1,8 +1,9 @@
 """Deletion of runs, and what is left when its process is killed."""
 
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,11 +60,17 @@ def stopped(studio: Studio) -> Run:
 @pytest.mark.process
 def test_the_next_deletion_finishes_a_killed_one(studio: Studio, tmp_path: Path):
     killed, kept, other = stopped(studio), stopped(studio), stopped(studio)
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=delete_and_die, args=(tmp_path, killed.id))
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    # multiprocessing would run the main module again, which a test of a page has replaced.
+    program = (
+        "import sys; from pathlib import Path; from tests.app.test_deletion import delete_and_die"
+    )
+    call = f"{program}; delete_and_die(Path(sys.argv[1]), int(sys.argv[2]))"
+    ended = subprocess.run(
+        [sys.executable, "-c", call, str(tmp_path), str(killed.id)],
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL
     with pytest.raises(NotFound):
         studio.run(killed.id)
     assert studio.artifacts.keys(f"runs/{killed.uid}") != []
