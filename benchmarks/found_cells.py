@@ -25,6 +25,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.compare_texts_and_scenes import CPU, Figures, Row, derived_loop, trained
+from benchmarks.search_tables import MEASURES
 from engine.data.sources import load_data
 from engine.domain.config import SearchConfig, TrainingConfig, make_config, make_training_config
 from engine.domain.genotype import Genotype, from_json, from_masks, to_json
@@ -40,8 +41,6 @@ from engine.tasks.build import build_task
 
 KIND = "found_cells"
 RAW = Path(__file__).parent / "raw" / "found_cells.json"
-FIGURES = ("test_accuracy", "test_mean_iou", "test_perplexity")
-"""What is judged, by task."""
 RANDOM_CELLS = 200
 """Random cells among which the one of the nearest size is taken."""
 
@@ -288,7 +287,7 @@ def summary(rows: Sequence[Row]) -> Iterator[str]:
         if row["what"] == "training":
             groups.setdefault((row["data"], row["candidate"]), []).append(row)
     for (data, candidate), members in sorted(groups.items()):
-        name = next(figure for figure in FIGURES if figure in members[0])
+        name = next(figure for figure in MEASURES if figure in members[0])
         values = [row[name] for row in members]
         spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
         size = statistics.mean(row["parameters"] for row in members)

@@ -202,7 +202,7 @@ def _sentences(report: dict[str, Any]) -> list[str]:
 
 
 def _then(report: dict[str, Any]) -> str:
-    """What the defaults were when a study was made, where they have changed since."""
+    """The defaults at the time of a study, if they have changed since."""
     is_older = report["made_at"] < DEFAULTS_CHANGED
     return ", which were scope = node, draws = 7, sound = false" if is_older else ""
 

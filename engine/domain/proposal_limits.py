@@ -47,10 +47,10 @@ PATH_LENGTHS: Mapping[tuple[str, Scope], float] = {
     ("inclusion", "edge"): 260.0,
 }
 """How far an alpha can move during a whole search: the sum of Adam's learning rates, per gradient
-route and scope. A step of Adam moves an alpha by about its learning rate. Scope node: between the
-presets digits (17) and cifar10-cpu (52). Scope edge: nb201-cpu (263). Only the route ``even`` has
-been measured in these two; the other routes start from its values, and scope source from those of
-scope node."""
+route and scope. A step of Adam moves an alpha by about its learning rate. Scope node: between what
+the presets digits (17) and cifar10-cpu (52) had in that scope. Scope edge: nb201-cpu (263). Only
+the route ``even`` has been measured in these two; the other routes start from its values, and scope
+source from those of scope node."""
 
 MIXTURE_PATH_LENGTH = 5.9
 """The same for DARTS's mixture: 3e-4 in each of 390 x 50 steps (Liu et al. 2019)."""

@@ -27,7 +27,7 @@ class LateRefresh:
         page.route_web_socket(re.compile("/_stcore/stream"), self._between)
 
     def forget(self) -> None:
-        """Begin anew: nothing was asked, sent or answered."""
+        """Forget what was asked, sent and answered so far."""
         self.is_sent = self.is_answered = False
         self._refresh: bytes | None = None
         self._of = ""
